@@ -1,0 +1,5 @@
+"""The command `vivant`."""
+
+
+def main() -> None:
+    """Runs the command line."""

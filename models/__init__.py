@@ -1,0 +1,1 @@
+"""The networks and the geometry they stand on (torch)."""

@@ -1,0 +1,1 @@
+"""Preparing data, training the student, evaluating it."""
