@@ -1,0 +1,101 @@
+"""Dense motion from sparse landmarks: the part of the student that needs no learning.
+
+Coordinates here are *normalised*: x and y in [-1, 1] over the animated square, the outer border at ±1
+(GridSample's ``align_corners=False``). A *backward* flow says, for each target point, where in the source to look.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FINE_SIGMA = 0.02
+COARSE_SIGMA = 0.12
+
+
+def normalise_points(points: Tensor, region: Tensor) -> Tensor:
+    """Image pixels to normalised coordinates.
+
+    Args:
+        points: [..., N, 2] or [..., N, 3], pixels; a depth is scaled like x and y.
+        region: [..., 4], centre x, centre y, side (pixels), angle (ignored: head regions are upright).
+    """
+    centre = region[..., None, :2]
+    half = region[..., None, 2:3] * 0.5
+    if points.shape[-1] == 3:
+        centre = F.pad(centre, (0, 1))
+    return (points - centre) / half
+
+
+def pixel_grid(size: int, device: torch.device | str | None = None) -> Tensor:
+    """Pixel centres of a square raster: [size·size, 2], normalised, row by row."""
+    axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2.0 / size) - 1.0
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], -1).reshape(-1, 2)
+
+
+def soft_assignment(grid: Tensor, anchors: Tensor, sigma: float) -> Tensor:
+    """Share of every anchor in every grid point: softmax over anchors of −d²/2σ².
+
+    Args:
+        grid: [P, 2] normalised points.
+        anchors: [B, A, 2] normalised points.
+        sigma: reach of an anchor, normalised units.
+
+    Returns:
+        [B, P, A], rows sum to 1.
+    """
+    # |g|² is the same for all anchors, so softmax does not need it: one matrix product instead of P×A distances.
+    scale = 1.0 / (sigma * sigma)
+    logits = scale * (grid @ anchors.transpose(-1, -2) - 0.5 * anchors.square().sum(-1).unsqueeze(-2))
+    return logits.softmax(-1)
+
+
+def fit_affine(points: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Least-squares affine map of 2-D points to 2-D values, in closed form (no solver, so that it exports).
+
+    Args:
+        points: [B, A, 2]. values: [B, A, 2].
+
+    Returns:
+        matrix [B, 2, 2] and offset [B, 1, 2] with ``values ≈ points @ matrix + offset``.
+    """
+    mean_p, mean_v = points.mean(1, keepdim=True), values.mean(1, keepdim=True)
+    p, v = points - mean_p, values - mean_v
+    xx, yy, xy = (p[..., 0] ** 2).sum(1), (p[..., 1] ** 2).sum(1), (p[..., 0] * p[..., 1]).sum(1)
+    determinant = (xx * yy - xy * xy).clamp_min(1e-8)
+    inverse = torch.stack([yy, -xy, -xy, xx], -1).reshape(-1, 2, 2) / determinant[:, None, None]
+    matrix = inverse @ (p.transpose(1, 2) @ v)
+    return matrix, mean_v - mean_p @ matrix
+
+
+def landmark_flow(grid: Tensor, source: Tensor, target: Tensor, sigma: float = FINE_SIGMA) -> Tensor:
+    """Backward flow by soft assignment of each grid point to the nearest landmarks.
+
+    Args:
+        grid: [P, 2]. source, target: [B, A, 2], the same landmarks before and after.
+
+    Returns:
+        [B, P, 2] displacements: look at ``grid + flow`` in the source.
+    """
+    return soft_assignment(grid, target, sigma) @ (source - target)
+
+
+def sample(image: Tensor, where: Tensor, mode: str = "bilinear") -> Tensor:
+    """Bilinear sampling with edge padding. image [B, C, H, W], where [B, h, w, 2] normalised; [B, C, h, w]."""
+    return F.grid_sample(image, where, mode=mode, padding_mode="border", align_corners=False)
+
+
+def warp_by_landmarks(image: Tensor, source: Tensor, target: Tensor, sigma: float = FINE_SIGMA) -> Tensor:
+    """Geometry alone: the image moved so that its landmarks come to lie on the target's.
+
+    This is the baseline that every network of this project must beat.
+
+    Args:
+        image: [B, C, S, S]. source, target: [B, A, 2] normalised landmarks.
+    """
+    size = image.shape[-1]
+    grid = pixel_grid(size, image.device)
+    where = grid + landmark_flow(grid, source, target, sigma)
+    return sample(image, where.reshape(-1, size, size, 2))
