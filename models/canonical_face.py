@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
