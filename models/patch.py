@@ -1,0 +1,165 @@
+"""Face-aligned patches: what must be invented (inside of the mouth, lids, gaze) is painted in a frame where all faces
+line up, so that little data goes far.
+
+A patch frame is a rotated square on the face. Its coordinates run over [-1, 1]; frames work in any isotropic 2-D
+coordinates (image pixels in training, normalised region coordinates in the student).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from . import anchors
+from . import landmarks as lm
+from .geometry import pixel_grid, sample, soft_assignment
+from .layers import ConvBlock, ResidualBlock, Up
+from .polygon import dilate_and_feather, fill_polygon, soft_disc
+
+
+@dataclass(frozen=True)
+class PatchConfig:
+    """One kind of patch.
+
+    side: in units of the distance between the outer eye corners. sigma: reach of an anchor, patch coordinates.
+    flow_size: raster on which the flow is computed before it is upsampled. masks: number of mask channels.
+    """
+
+    kind: str
+    size: int
+    side: float
+    widths: tuple[int, int, int]
+    masks: int
+    sigma: float = 0.05
+
+    @property
+    def flow_size(self) -> int:
+        return self.size // 2
+
+
+MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
+EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.06)
+
+
+class PatchFrame(NamedTuple):
+    """centre [B, 2] and half axes [B, 2, 2] (rows: the patch's x and y axis, half a side long)."""
+
+    centre: Tensor
+    axes: Tensor
+
+    def to_patch(self, points: Tensor) -> Tensor:
+        """[B, N, 2] → patch coordinates [B, N, 2]."""
+        squared = self.axes.square().sum(-1, keepdim=True)
+        return (points - self.centre[:, None]) @ (self.axes / squared).transpose(1, 2)
+
+    def from_patch(self, points: Tensor) -> Tensor:
+        """[N, 2] or [B, N, 2] patch coordinates → the frame's outer coordinates [B, N, 2]."""
+        return points @ self.axes + self.centre[:, None]
+
+
+def _eye_axis(landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    across = landmarks[:, 263] - landmarks[:, 33]
+    distance = (across.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+    return across / distance, distance
+
+
+def mouth_frame(landmarks: Tensor, config: PatchConfig = MOUTH) -> PatchFrame:
+    """landmarks [B, 478, 2] → the mouth's frame: its centre lies 0.4 eye distances below the nose's base (2)."""
+    x_axis, distance = _eye_axis(landmarks)
+    y_axis = torch.stack([-x_axis[:, 1], x_axis[:, 0]], -1)
+    half = 0.5 * config.side * distance
+    return PatchFrame(landmarks[:, 2] + 0.4 * distance * y_axis, torch.stack([x_axis * half, y_axis * half], 1))
+
+
+def eye_frame(landmarks: Tensor, left: bool, config: PatchConfig = EYE) -> PatchFrame:
+    """One eye's frame. The left eye's x axis is flipped, so that its patch looks like a right eye's."""
+    x_axis, distance = _eye_axis(landmarks)
+    y_axis = torch.stack([-x_axis[:, 1], x_axis[:, 0]], -1)
+    half = 0.5 * config.side * distance
+    outer, inner = (263, 362) if left else (33, 133)
+    centre = 0.5 * (landmarks[:, outer] + landmarks[:, inner])
+    return PatchFrame(centre, torch.stack([x_axis * (-half if left else half), y_axis * half], 1))
+
+
+def patch_flow(config: PatchConfig, source: Tensor, target: Tensor) -> Tensor:
+    """Backward flow inside a patch. source, target [B, A, 2] anchors in their own patch coordinates; [B, 2, n, n]."""
+    grid = pixel_grid(config.flow_size, source.device)
+    flow = soft_assignment(grid, target, config.sigma) @ (source - target)
+    flow = flow.transpose(1, 2).reshape(-1, 2, config.flow_size, config.flow_size)
+    return F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def warp_patch(patch: Tensor, flow: Tensor) -> Tensor:
+    """patch [B, C, n, n], flow [B, 2, n, n] → [B, C, n, n]."""
+    size = patch.shape[-1]
+    where = pixel_grid(size, patch.device).reshape(1, size, size, 2) + flow.permute(0, 2, 3, 1)
+    return sample(patch, where)
+
+
+class PatchMasks(NamedTuple):
+    """condition [B, M, n, n]: what the painter is told; region [B, 1, n, n]: where it may paint (fixed, not learned)."""
+
+    condition: Tensor
+    region: Tensor
+
+
+def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> PatchMasks:
+    """source, target [B, 478, 2] in patch coordinates. Channels: source's inner lips, target's inner, target's outer."""
+    outer = fill_polygon(target[:, lm.LIPS_OUTER], size)
+    inner = [fill_polygon(points[:, lm.LIPS_INNER], size) for points in (source, target)]
+    return PatchMasks(torch.cat([*inner, outer], 1), dilate_and_feather(outer, 3, 3))
+
+
+def _window(size: int, device: torch.device) -> Tensor:
+    """A round window that fades to 0 at the patch's border: [1, 1, n, n]."""
+    radius = pixel_grid(size, device).square().sum(-1).sqrt().reshape(1, 1, size, size)
+    return ((0.98 - radius) / 0.3).clamp(0.0, 1.0)
+
+
+def eye_masks(source: Tensor, target: Tensor, size: int = EYE.size, left: bool = False) -> PatchMasks:
+    """Channels: source's eye opening and iris, target's opening and iris. source, target [B, 478, 2]."""
+    ring, iris = (lm.LEFT_EYE, lm.LEFT_IRIS) if left else (lm.RIGHT_EYE, lm.RIGHT_IRIS)
+    channels = []
+    for points in (source, target):
+        channels.append(fill_polygon(points[:, ring], size))
+        rim = points[:, iris[1:]] - points[:, iris[:1]]
+        channels.append(soft_disc(points[:, iris[0]], (rim.square().sum(-1) + 1e-12).sqrt().mean(1), size))
+    window = _window(size, source.device).expand(source.shape[0], -1, -1, -1)
+    return PatchMasks(torch.cat(channels, 1), window)
+
+
+class PatchPainter(nn.Module):
+    """Paints on a warped patch: ``warped + region · tanh(net)``.
+
+    A U-Net that works at half resolution and below; the last step is a pixel shuffle.
+    """
+
+    def __init__(self, config: PatchConfig) -> None:
+        super().__init__()
+        c0, c1, c2 = config.widths
+        self.enter = ConvBlock(6 + config.masks, c0, 4, 2)
+        self.level0 = ResidualBlock(c0)
+        self.down1 = nn.Sequential(ConvBlock(c0, c1, 3, 2), ResidualBlock(c1))
+        self.down2 = nn.Sequential(ConvBlock(c1, c2, 3, 2), ResidualBlock(c2), ResidualBlock(c2))
+        self.up1, self.mix1 = Up(c2, c1), ResidualBlock(c1)
+        self.up0, self.mix0 = Up(c1, c0), ResidualBlock(c0)
+        self.head = nn.Conv2d(c0, 12, 3, 1, 1)
+        nn.init.normal_(self.head.weight, std=1e-3)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, warped: Tensor, source: Tensor, masks: PatchMasks) -> Tensor:
+        """warped, source [B, 3, n, n] 0..1 → what to add, [B, 3, n, n], zero outside the region."""
+        x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, masks.condition], 1)))
+        x1 = self.down1(x0)
+        x = self.mix1(self.up1(self.down2(x1), x1))
+        x = self.mix0(self.up0(x, x0))
+        return torch.tanh(F.pixel_shuffle(self.head(x).float(), 2)) * masks.region
+
+
+MOUTH_ANCHORS = anchors.MOUTH
+EYE_ANCHORS = {False: anchors.RIGHT_EYE, True: anchors.LEFT_EYE}

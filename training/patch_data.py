@@ -1,0 +1,156 @@
+"""Batches of face-aligned patches: real pairs from films, and pairs made from photos.
+
+A photo has no second frame. Its own patch, moved by the geometry to another expression, serves as the source, and the
+genuine patch as the target: what is learnt is always a real picture.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..models import landmarks as lm
+from ..models.geometry import pixel_grid, sample
+from ..models.patch import (
+    EYE_ANCHORS,
+    MOUTH_ANCHORS,
+    PatchConfig,
+    PatchMasks,
+    eye_frame,
+    eye_masks,
+    mouth_frame,
+    mouth_masks,
+    patch_flow,
+    warp_patch,
+)
+from .clips import EYE_SIDE, MOUTH_SIDE, FrameCache, PairSampler
+
+
+class PatchBatch(NamedTuple):
+    """source, warped, target [B, 3, n, n] 0..1 and the masks that belong to the target."""
+
+    source: Tensor
+    warped: Tensor
+    target: Tensor
+    masks: PatchMasks
+
+
+class PatchData:
+    """Draws batches for one kind of patch from a cache."""
+
+    def __init__(self, cache: FrameCache, config: PatchConfig, split: str, seed: int, photo_share: float) -> None:
+        self.cache, self.config = cache, config
+        self.rng = np.random.default_rng(seed)
+        self.video = PairSampler(cache, cache.scenes(split, "video"), self.rng)
+        photos = cache.scenes(split, "photo") if photo_share else []
+        self.photos = np.array([scene.rows[0] for scene in photos], dtype=np.int64)
+        self.photo_share = photo_share if len(self.photos) else 0.0
+        self.prepared_side = MOUTH_SIDE if config.kind == "mouth" else EYE_SIDE
+
+    def batch(self, size: int, augment: bool = True) -> PatchBatch:
+        """A batch of `size` pairs; the first ones are from photos."""
+        from_photos = int(self.rng.binomial(size, self.photo_share)) if augment else 0
+        left = bool(self.rng.random() < 0.5) and self.config.kind == "eye"
+        pairs = [self.video.pair("mouth" if self.config.kind == "mouth" else "motion") for _ in range(size)]
+        sources = np.array([pair[0] for pair in pairs])
+        targets = np.array([pair[1] for pair in pairs])
+        points_source, points_target = self._points(sources, left), self._points(targets, left)
+        if from_photos:
+            change = points_source[:from_photos] - points_target[:from_photos]
+            targets[:from_photos] = self.rng.choice(self.photos, from_photos)
+            sources[:from_photos] = targets[:from_photos]
+            photo = self._points(targets[:from_photos], left)
+            points_target[:from_photos] = photo
+            points_source[:from_photos] = self._other_expression(photo, change)
+        zoom, shift = self._jitter(size) if augment else (torch.ones(size, 1, 1), torch.zeros(size, 1, 2))
+        source = self._pictures(sources, left, zoom, shift)
+        target = self._pictures(targets, left, zoom, shift)
+        points_source, points_target = (points_source - shift) / zoom, (points_target - shift) / zoom
+        if from_photos:
+            source[:from_photos] = self._move(source[:from_photos], points_target, points_source, from_photos, left)
+        if augment:
+            source, target = self._recolour(source, target)
+        return self._finish(source, target, points_source, points_target, left)
+
+    def _finish(self, source: Tensor, target: Tensor, before: Tensor, after: Tensor, left: bool) -> PatchBatch:
+        used = self._anchors(left)
+        warped = warp_patch(source, patch_flow(self.config, before[:, used], after[:, used]))
+        size = self.config.size
+        masks = (
+            mouth_masks(before, after, size)
+            if self.config.kind == "mouth"
+            else eye_masks(before, after, size, left=left)
+        )
+        return PatchBatch(source, warped, target, masks)
+
+    def _anchors(self, left: bool) -> list[int]:
+        return MOUTH_ANCHORS if self.config.kind == "mouth" else EYE_ANCHORS[left]
+
+    def _points(self, rows: np.ndarray, left: bool) -> Tensor:
+        points = torch.from_numpy(self.cache.landmarks[rows, :, :2])
+        frame = mouth_frame(points) if self.config.kind == "mouth" else eye_frame(points, left)
+        return frame.to_patch(points)
+
+    def _pictures(self, rows: np.ndarray, left: bool, zoom: Tensor, shift: Tensor) -> Tensor:
+        if self.config.kind == "mouth":
+            stack = np.stack([self.cache.mouth[row] for row in rows])
+        else:
+            stack = np.stack([self.cache.eyes[row, int(left)] for row in rows])
+        pictures = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+        if left:
+            pictures = pictures.flip(-1)
+        where = (pixel_grid(self.config.size) * zoom + shift) * (self.config.side / self.prepared_side)
+        return sample(pictures, where.reshape(len(rows), self.config.size, self.config.size, 2))
+
+    def _jitter(self, size: int) -> tuple[Tensor, Tensor]:
+        zoom = self.rng.uniform(0.94, 1.06, (size, 1, 1))
+        shift = self.rng.normal(0.0, 0.02, (size, 1, 2))
+        return torch.tensor(zoom, dtype=torch.float32), torch.tensor(shift, dtype=torch.float32)
+
+    def _other_expression(self, photo: Tensor, change: Tensor) -> Tensor:
+        """Landmarks of the made source: the photo's plus a change seen in a film, or (mouth) the lips closed."""
+        if self.config.kind != "mouth":
+            return photo + 0.6 * change
+        closed = close_lips(photo)
+        choose = torch.tensor(self.rng.random(len(photo)) < 0.6)[:, None, None]
+        return torch.where(choose, closed, photo + change)
+
+    def _move(self, picture: Tensor, before: Tensor, after: Tensor, count: int, left: bool) -> Tensor:
+        used = self._anchors(left)
+        return warp_patch(picture, patch_flow(self.config, before[:count, used], after[:count, used]))
+
+    def _recolour(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The same change of light for both: gain, offset, tint, and sometimes no colour at all."""
+        size = len(source)
+        gain = torch.tensor(self.rng.uniform(0.75, 1.25, (size, 1, 1, 1)) * self.rng.uniform(0.93, 1.07, (size, 3, 1, 1)))
+        offset = torch.tensor(self.rng.uniform(-0.06, 0.06, (size, 1, 1, 1)))
+        grey = torch.tensor(self.rng.random((size, 1, 1, 1)) < 0.12)
+        both = torch.stack([source, target])
+        both = torch.where(grey, both.mean(2, keepdim=True), both)
+        both = (both * torch.where(grey, gain[:, :1], gain).float() + offset.float()).clamp(0, 1)
+        return both[0], both[1]
+
+
+def close_lips(points: Tensor) -> Tensor:
+    """Landmarks with the lips brought together: each pair of inner-lip points meets, the lips and chin follow.
+
+    Args:
+        points: [B, 478, 2], y down, any unit.
+    """
+    closed = points.clone()
+    ring = len(lm.LIPS_INNER)
+    gap = points[:, lm.LIPS_INNER[10 + 5]] - points[:, lm.LIPS_INNER[5]]
+    for k in range(1, 10):
+        upper, lower = lm.LIPS_INNER[k], lm.LIPS_INNER[ring - k]
+        half = 0.5 * (points[:, lower] - points[:, upper])
+        # The upper lip hangs from the skull: it gives a third of the way, the jaw the rest.
+        closed[:, [upper, lm.LIPS_OUTER[k]]] += (0.66 * half)[:, None]
+        closed[:, [lower, lm.LIPS_OUTER[ring - k]]] -= (1.34 * half)[:, None]
+    lips = set(lm.LIPS_INNER) | set(lm.LIPS_OUTER)
+    others = [i for i in MOUTH_ANCHORS if i not in lips]
+    below = (points[:, others, 1] - points[:, [14], 1]) / 0.3
+    closed[:, others, 1] -= 0.67 * gap[:, 1:] * below.clamp(0, 1)
+    return closed

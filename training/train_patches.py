@@ -1,0 +1,174 @@
+"""Train a patch painter (mouth or eye): reconstruction first, then an adversarial term that keeps it sharp.
+
+    python -m vivant.training.train_patches --cache CACHE --kind mouth --output runs/mouth --steps 7000
+
+The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet
+(source | warped | painted | target) of held-out people and a line of metrics to OUTPUT/log.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..models.discriminator import PatchDiscriminator, hinge_discriminator
+from ..models.patch import EYE, MOUTH, PatchPainter
+from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+from .clips import FrameCache
+from .patch_data import PatchBatch, PatchData
+from .sheets import save_sheet
+
+
+@dataclass(frozen=True)
+class PatchTraining:
+    """Settings of one run. Weights multiply their loss terms; the adversarial ones start at `adversarial_from`."""
+
+    kind: str = "mouth"
+    steps: int = 7000
+    batch: int = 24
+    learning_rate: float = 4e-4
+    discriminator_rate: float = 4e-4
+    adversarial_from: float = 0.35
+    weight_l1: float = 10.0
+    weight_features: float = 2.0
+    weight_adversarial: float = 0.2
+    photo_share: float = 0.3
+    ema: float = 0.999
+    evaluate_every: int = 1000
+    seed: int = 0
+
+
+def region_l1(a: Tensor, b: Tensor, region: Tensor) -> Tensor:
+    """Mean absolute difference inside a soft region."""
+    return ((a - b).abs().mean(1, keepdim=True) * region).sum() / region.sum().clamp_min(1.0)
+
+
+class PatchTrainer:
+    """Painter, discriminator, their optimisers and averages."""
+
+    def __init__(self, config: PatchTraining, cache: FrameCache, output: Path) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.output = config, output
+        patch = MOUTH if config.kind == "mouth" else EYE
+        self.data = PatchData(cache, patch, "train", config.seed, config.photo_share)
+        self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
+        self.painter = PatchPainter(patch).to(memory_format=torch.channels_last)
+        self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)
+        self.average = MovingAverage(self.painter, config.ema)
+        self.optimiser = torch.optim.Adam(self.painter.parameters(), config.learning_rate, (0.5, 0.99))
+        self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.discriminator_rate, (0.5, 0.99))
+        self.modules = {"painter": self.painter, "discriminator": self.discriminator, "average": self.average.module}
+        self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
+        self.step = 0
+        self.fixed = [self.held_out.batch(24, augment=False) for _ in range(8)]
+        output.mkdir(parents=True, exist_ok=True)
+        last = output / "last.safetensors"
+        if last.exists():
+            self.step = int(str(load_checkpoint(last, self.modules, self.optimisers)["step"]))
+
+    def train_step(self, batch: PatchBatch) -> dict[str, float]:
+        """One update of the painter, and, late enough, of the discriminator."""
+        config, region = self.config, batch.masks.region
+        self._set_rate()
+        with torch.autocast("cpu", torch.bfloat16):
+            painted = self.painter(batch.warped, batch.source, batch.masks)
+        output = batch.warped + painted
+        losses = {"l1": region_l1(output, batch.target, region)}
+        total = config.weight_l1 * losses["l1"]
+        if self.step >= config.adversarial_from * config.steps:
+            # Outside the region both pictures are the true one: only what was painted is judged.
+            fake = torch.lerp(batch.target, output.clamp(-0.2, 1.2), region)
+            losses["judge"] = self._train_judge(batch, fake.detach())
+            with torch.autocast("cpu", torch.bfloat16):
+                score, features = self.discriminator(fake, batch.masks.condition)
+                with torch.no_grad():
+                    _, real_features = self.discriminator(batch.target, batch.masks.condition)
+                matched = [F.l1_loss(a.float(), b.float()) for a, b in zip(features, real_features, strict=True)]
+            losses["features"] = torch.stack(matched).mean()
+            losses["adversarial"] = -score.float().mean()
+            total = total + config.weight_features * losses["features"]
+            total = total + config.weight_adversarial * losses["adversarial"]
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.painter.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        self.average.update(self.painter, self.step)
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _train_judge(self, batch: PatchBatch, fake: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            real_score, _ = self.discriminator(batch.target, batch.masks.condition)
+            fake_score, _ = self.discriminator(fake, batch.masks.condition)
+        loss = hinge_discriminator(real_score.float(), fake_score.float())
+        self.judge_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_optimiser.step()
+        return loss
+
+    def _set_rate(self) -> None:
+        warm = min(1.0, (self.step + 1) / 200)
+        left = max(0.02, min(1.0, (self.config.steps - self.step) / (0.3 * self.config.steps)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * warm * left
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """L1 inside the region on held-out people: warped (geometry) and painted; writes a contact sheet."""
+        painted = [b.warped + self.average.module(b.warped, b.source, b.masks) for b in self.fixed]
+        pairs = list(zip(self.fixed, painted, strict=True))
+        result = {
+            "geometry": sum(float(region_l1(b.warped, b.target, b.masks.region)) for b, _ in pairs) / len(pairs),
+            "painted": sum(float(region_l1(p, b.target, b.masks.region)) for b, p in pairs) / len(pairs),
+        }
+        b, p = self.fixed[0], painted[0]
+        save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in (b.source, b.warped, p, b.target)])
+        return result
+
+    def run(self) -> None:
+        """Train to the end; the batch of the next step is made while this one is learnt."""
+        started, first = time.time(), self.step
+        with ThreadPoolExecutor(1) as pool:
+            following = pool.submit(self.data.batch, self.config.batch)
+            while self.step < self.config.steps:
+                batch = following.result()
+                following = pool.submit(self.data.batch, self.config.batch)
+                losses = self.train_step(batch)
+                if self.step % 100 == 0:
+                    self._log(losses | {"seconds_per_step": (time.time() - started) / (self.step - first)})
+                if self.step % self.config.evaluate_every == 0 or self.step == self.config.steps:
+                    self._log(self.evaluate())
+                    metadata = {"step": self.step, "config": asdict(self.config)}
+                    save_checkpoint(self.output / "last.safetensors", self.modules, self.optimisers, metadata)
+
+    def _log(self, values: dict[str, float]) -> None:
+        line = json.dumps({"step": self.step} | {key: round(value, 5) for key, value in values.items()})
+        with (self.output / "log.jsonl").open("a") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+
+def main() -> None:
+    """Command line; the defaults of `PatchTraining` apply where an option is left out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--kind", choices=("mouth", "eye"), default="mouth")
+    parser.add_argument("--steps", type=int, default=PatchTraining.steps)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    config = PatchTraining(kind=arguments.kind, steps=arguments.steps)
+    PatchTrainer(config, FrameCache(arguments.cache), arguments.output).run()
+
+
+if __name__ == "__main__":
+    main()
