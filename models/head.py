@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from . import landmarks as lm
 
-SIDE = 4.4  # the square's side, in outer-eye-corner distances
+SIDE = 4.0  # the square's side, in outer-eye-corner distances
 DROP = 0.08  # how far its centre lies below the temples' midpoint, in outer-eye-corner distances
 _TEMPLES = [234, 454]  # their midpoint lies inside the head, so it hardly moves when the head turns
 _FOREHEAD, _CHIN = 10, 152

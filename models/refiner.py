@@ -118,7 +118,7 @@ class FlowRefiner(nn.Module):
         pictures = [source_features, sample(source_features, raster[1])]
         pictures += [sample(source_features[:, :4], raster[k]) for k in (0, 2)]
         maps = torch.cat([flows.flatten(2) * 4.0, messages], -1)
-        x = torch.cat([*pictures, maps.transpose(1, 2).reshape(batch, -1, size, size)], 1)
+        x = torch.cat([*pictures, maps.reshape(batch, size, size, -1).permute(0, 3, 1, 2)], 1)
         x0 = self.enter(x)
         x1 = self.down1(x0)
         x2 = self.down2(x1)

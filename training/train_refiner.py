@@ -1,0 +1,154 @@
+"""Train the flow refiner on pairs of frames: warp, uncover, shade; compare with the true frame.
+
+    python -m vivant.training.train_refiner --cache CACHE --output runs/refiner --steps 5000
+
+The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet
+(source | geometry | refined | target) of held-out people and a line of metrics to OUTPUT/log.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..models.compose import background_plate, blend, render
+from ..models.geometry import warp_by_landmarks
+from ..models.refiner import FlowRefiner, Motion, RefinerConfig
+from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+from .clips import FrameCache
+from .frame_data import FrameBatch, FrameData
+from .losses import dissimilarity, masked_l1, multiscale_l1
+from .sheets import save_sheet
+
+
+@dataclass(frozen=True)
+class RefinerTraining:
+    """Settings of one run; weights multiply their loss terms. The person counts `person_weight` times as much more."""
+
+    steps: int = 5000
+    batch: int = 8
+    learning_rate: float = 6e-4
+    weight_ssim: float = 0.15
+    weight_matte: float = 0.1
+    weight_flow: float = 0.02
+    person_weight: float = 1.0
+    ema: float = 0.999
+    evaluate_every: int = 500
+    seed: int = 0
+
+
+def refine(refiner: FlowRefiner, batch: FrameBatch) -> tuple[Tensor, Motion]:
+    """The student's picture at training size (without patches), and the maps it came from."""
+    features = refiner.encode(batch.source, batch.source_matte)
+    motion = refiner(features, batch.source_anchors, batch.target_anchors)
+    plate = background_plate(batch.source, batch.source_matte)
+    maps = blend(motion, features[:, 3:4].float(), plate)
+    return render(batch.source, maps), motion
+
+
+class RefinerTrainer:
+    """Refiner, optimiser and average."""
+
+    def __init__(self, config: RefinerTraining, cache: FrameCache, output: Path) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.output = config, output
+        self.data = FrameData(cache, "train", config.seed)
+        self.refiner = FlowRefiner(RefinerConfig()).to(memory_format=torch.channels_last)
+        self.average = MovingAverage(self.refiner, config.ema)
+        self.optimiser = torch.optim.AdamW(self.refiner.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-4)
+        held_out = FrameData(cache, "heldout", 1)
+        self.fixed = [held_out.batch(12, augment=False) for _ in range(16)]
+        self.modules = {"refiner": self.refiner, "average": self.average.module}
+        self.optimisers = {"optimiser": self.optimiser}
+        self.step = 0
+        output.mkdir(parents=True, exist_ok=True)
+        last = output / "last.safetensors"
+        if last.exists():
+            self.step = int(str(load_checkpoint(last, self.modules, self.optimisers)["step"]))
+
+    def train_step(self, batch: FrameBatch) -> dict[str, float]:
+        """One update."""
+        config = self.config
+        for group in self.optimiser.param_groups:
+            left = max(0.02, min(1.0, (config.steps - self.step) / (0.4 * config.steps)))
+            group["lr"] = config.learning_rate * min(1.0, (self.step + 1) / 200) * left
+        with torch.autocast("cpu", torch.bfloat16):
+            picture, motion = refine(self.refiner, batch)
+        weight = batch.valid * (1.0 + config.person_weight * batch.target_matte)
+        losses = {
+            "l1": multiscale_l1(picture, batch.target, weight),
+            "ssim": dissimilarity(picture, batch.target, weight),
+            "matte": masked_l1(motion.matte, *(torch.nn.functional.avg_pool2d(x, 2) for x in (batch.target_matte, batch.valid))),
+            "flow": motion.flow.diff(dim=1).abs().mean() + motion.flow.diff(dim=2).abs().mean(),
+        }
+        total = losses["l1"] + config.weight_ssim * losses["ssim"]
+        total = total + config.weight_matte * losses["matte"] + config.weight_flow * losses["flow"]
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.refiner.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self.average.update(self.refiner, self.step)
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Held-out L1: standing still, geometry, refined (all at training size); writes a contact sheet."""
+        sums = {"still": 0.0, "geometry": 0.0, "refined": 0.0, "geometry_ssim": 0.0, "refined_ssim": 0.0}
+        for number, batch in enumerate(self.fixed):
+            picture, motion = refine(self.average.module, batch)  # type: ignore[arg-type]
+            geometry = warp_by_landmarks(batch.source, batch.source_anchors[..., :2], batch.target_anchors[..., :2])
+            for name, made in (("still", batch.source), ("geometry", geometry), ("refined", picture)):
+                sums[name] += float(masked_l1(made, batch.target, batch.valid)) / len(self.fixed)
+                if name != "still":
+                    sums[f"{name}_ssim"] += float(1 - dissimilarity(made, batch.target, batch.valid)) / len(self.fixed)
+            if number == 0:
+                columns = [batch.source, geometry, picture, batch.target, motion.matte]
+                columns[-1] = torch.nn.functional.interpolate(columns[-1], scale_factor=2.0)
+                save_sheet(self.output / f"sheet_{self.step:06d}.png", columns, scale=1)
+        return sums
+
+    def run(self) -> None:
+        """Train to the end; the batch of the next step is made while this one is learnt."""
+        started, first = time.time(), self.step
+        with ThreadPoolExecutor(1) as pool:
+            following = pool.submit(self.data.batch, self.config.batch)
+            while self.step < self.config.steps:
+                batch = following.result()
+                following = pool.submit(self.data.batch, self.config.batch)
+                losses = self.train_step(batch)
+                if self.step % 100 == 0:
+                    self._log(losses | {"seconds_per_step": (time.time() - started) / (self.step - first)})
+                if self.step % self.config.evaluate_every == 0 or self.step == self.config.steps:
+                    self._log(self.evaluate())
+                    metadata = {"step": self.step, "config": asdict(self.config)}
+                    save_checkpoint(self.output / "last.safetensors", self.modules, self.optimisers, metadata)
+
+    def _log(self, values: dict[str, float]) -> None:
+        line = json.dumps({"step": self.step} | {key: round(value, 5) for key, value in values.items()})
+        with (self.output / "log.jsonl").open("a") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+
+def main() -> None:
+    """Command line; the defaults of `RefinerTraining` apply where an option is left out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=RefinerTraining.steps)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    RefinerTrainer(RefinerTraining(steps=arguments.steps), FrameCache(arguments.cache), arguments.output).run()
+
+
+if __name__ == "__main__":
+    main()
