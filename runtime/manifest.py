@@ -1,0 +1,88 @@
+"""`manifest.json` of a bundle, read and checked: what the graphs are called, where they lie and what they weigh."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import BundleError
+
+FORMAT: Final = "vivant-bundle-1"
+GRAPHS: Final = (
+    "detect", "detect_far", "track", "head", "matte", "encode", "motion", "retarget", "render", "paste",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the bundle: its place relative to the bundle's folder, its size in bytes, its SHA-256 in hex."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a face may be animated.
+
+    Attributes:
+        presence: least presence that `track` must report, 0..1.
+        min_face: least size of a face (longer side of the landmarks' box) in pixels of the picture.
+        max_yaw_degrees: how far a head may be turned to a side.
+    """
+
+    presence: float
+    min_face: float
+    max_yaw_degrees: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says, as far as the runtime needs it."""
+
+    name: str
+    version: str
+    graphs: Mapping[str, File]
+    presets: Mapping[str, File]
+    thresholds: Thresholds
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads `manifest.json` in a bundle's folder; raises BundleError with one sentence if it cannot serve."""
+    path = folder / "manifest.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is no bundle: it has no manifest.json.") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from None
+    form = data.get("format") if isinstance(data, dict) else None
+    if form != FORMAT:
+        raise BundleError(f"{path} is of the format {form!r}; this version of vivant reads {FORMAT!r}.")
+    try:
+        manifest = Manifest(
+            name=str(data["name"]),
+            version=str(data["version"]),
+            graphs=_files(data["graphs"]),
+            presets=_files(data["presets"]),
+            thresholds=_thresholds(data["thresholds"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(f"{path} is incomplete or damaged ({type(error).__name__}: {error}).") from None
+    missing = [name for name in GRAPHS if name not in manifest.graphs]
+    if missing:
+        raise BundleError(f"{path} lacks the graph {missing[0]!r}.")
+    return manifest
+
+
+def _files(entries: dict[str, dict[str, Any]]) -> dict[str, File]:
+    return {
+        str(name): File(str(entry["file"]), int(entry["bytes"]), str(entry["sha256"]))
+        for name, entry in entries.items()
+    }
+
+
+def _thresholds(entry: dict[str, Any]) -> Thresholds:
+    return Thresholds(float(entry["presence"]), float(entry["min_face"]), float(entry["max_yaw_degrees"]))

@@ -1,0 +1,122 @@
+"""A bundle of graphs: files checked against the manifest, then ONNX Runtime sessions, made when first needed."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+
+from .errors import BundleError
+from .manifest import File, Manifest, read_manifest
+
+BUNDLED: Final = Path(__file__).resolve().parents[1] / "models" / "bundle"
+Tensors = dict[str, np.ndarray]
+
+
+def available_threads() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+class Graph:
+    """One graph of a bundle: named arrays in, named arrays out."""
+
+    def __init__(self, name: str, session: ort.InferenceSession) -> None:
+        self.name = name
+        self.inputs = [value.name for value in session.get_inputs()]
+        self.outputs = [value.name for value in session.get_outputs()]
+        self._session = session
+
+    def __call__(self, feeds: Mapping[str, Any]) -> Tensors:
+        """Runs the graph on `feeds` (arrays by input name) and returns its outputs by name."""
+        try:
+            values = self._session.run(None, dict(feeds))
+        except ValueError as error:  # a missing or unknown input: the bundle is not what this runtime was written for
+            raise BundleError(f"The bundle's graph {self.name!r} does not take what it should: {error}.") from None
+        return dict(zip(self.outputs, (np.asarray(value) for value in values), strict=True))
+
+
+class Bundle:
+    """The graphs, presets and thresholds of a bundle's folder.
+
+    Args:
+        folder: holds `manifest.json` and the files it names.
+        threads: threads that one graph may use; by default all processors this process may use.
+
+    Raises:
+        BundleError: the folder is no bundle, or a file is missing or differs from what the manifest says.
+    """
+
+    def __init__(self, folder: Path = BUNDLED, threads: int | None = None) -> None:
+        self.folder = folder
+        self.threads = threads or available_threads()
+        self.manifest: Manifest = read_manifest(folder)
+        self._graphs: dict[str, Graph] = {}
+        for entry in (*self.manifest.graphs.values(), *self.manifest.presets.values()):
+            self._check_size(entry)
+
+    def graph(self, name: str) -> Graph:
+        """The graph of that name; its file's SHA-256 is checked before ONNX Runtime sees it."""
+        if name not in self._graphs:
+            if name not in self.manifest.graphs:
+                raise BundleError(f"The bundle {self.folder} has no graph {name!r}.")
+            content = self._read(self.manifest.graphs[name])
+            self._graphs[name] = Graph(name, _session(content, self.threads, f"{self.folder} ({name})"))
+        return self._graphs[name]
+
+    def preset(self, name: str) -> Path:
+        """The checked file of the preset motion `name`; raises KeyError if there is none of that name."""
+        entry = self.manifest.presets[name]
+        self._read(entry)
+        return self._path(entry)
+
+    def release(self, name: str) -> None:
+        """Frees the memory of a graph that is not needed any more."""
+        self._graphs.pop(name, None)
+
+    def _path(self, entry: File) -> Path:
+        path = (self.folder / entry.file).resolve()
+        if not path.is_relative_to(self.folder.resolve().parent):
+            raise BundleError(f"The bundle's manifest names {entry.file!r}, which lies outside of the bundle.")
+        return path
+
+    def _check_size(self, entry: File) -> None:
+        path = self._path(entry)
+        try:
+            size = path.stat().st_size
+        except OSError:
+            raise BundleError(f"The bundle {self.folder} is incomplete: {entry.file} is missing.") from None
+        if size != entry.bytes:
+            raise BundleError(
+                f"The bundle's file {entry.file} has {size} bytes instead of {entry.bytes}: it is damaged or replaced."
+            )
+
+    def _read(self, entry: File) -> bytes:
+        try:
+            content = self._path(entry).read_bytes()
+        except OSError as error:
+            raise BundleError(f"The bundle's file {entry.file} cannot be read: {error.strerror}.") from None
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise BundleError(
+                f"The bundle's file {entry.file} is not the one that the manifest names (its SHA-256 differs)."
+            )
+        return content
+
+
+def _session(content: bytes, threads: int, label: str) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin while they wait would take the processor from the encoder's thread and from the other graphs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own classes share no base but Exception
+        raise BundleError(f"ONNX Runtime cannot load {label}: {str(error).splitlines()[0]}") from None
