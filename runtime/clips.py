@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -186,7 +187,7 @@ def open_clip(
             stack.callback(writer.close)
             yield writer
             writer.finish()
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         raise OutputError(f"{target} cannot be encoded: {error.strerror or error}.") from None
 
 

@@ -10,7 +10,9 @@ from typing import Final
 import av
 import av.filter
 import numpy as np
+from av.error import BlockingIOError, EOFError
 from av.filter.context import FilterContext
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -90,7 +92,7 @@ class GifWriter:
     def _graph_with_source(self) -> tuple[av.filter.Graph, FilterContext]:
         graph = av.filter.Graph()
         source = graph.add_buffer(
-            width=self._stream.width, height=self._stream.height, format="rgb24", time_base=1 / self._rate
+            width=self._stream.width, height=self._stream.height, format=VideoFormat("rgb24"), time_base=1 / self._rate
         )
         return graph, source
 
@@ -102,7 +104,7 @@ def _through(source: FilterContext, sink: FilterContext, frames: Iterator[VideoF
         while True:
             try:
                 result = sink.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
+            except (BlockingIOError, EOFError):
                 break
             assert isinstance(result, VideoFrame)
             yield result

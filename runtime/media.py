@@ -6,6 +6,7 @@ from typing import Final, Self
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from .errors import VideoError
@@ -34,7 +35,7 @@ class VideoReader:
             raise VideoError(f"{path} is empty.")
         try:
             self._container = av.open(str(path), metadata_errors="ignore")
-        except (av.error.FFmpegError, OSError, ValueError):
+        except (FFmpegError, OSError, ValueError):
             raise VideoError(f"{path} is not a video that can be read.") from None
         if not self._container.streams.video:
             self._container.close()
@@ -90,9 +91,9 @@ class VideoReader:
             for packet in self._container.demux(self._stream):
                 try:
                     yield from packet.decode()  # type: ignore[misc]
-                except av.error.FFmpegError:
+                except FFmpegError:
                     self.skipped += 1
-        except av.error.FFmpegError:  # the container itself is cut off: what came before still counts
+        except FFmpegError:  # the container itself is cut off: what came before still counts
             self.skipped += 1
 
     def _picture(self, frame: VideoFrame) -> np.ndarray:
@@ -103,7 +104,7 @@ class VideoReader:
             frame = frame.reformat(width=width, height=height)
         picture = frame.to_ndarray(format="rgb24")
         turns = round(frame.rotation / 90) % 4  # of the display matrix, counter-clockwise
-        self._full_size = full[::-1] if turns % 2 else full
+        self._full_size = (full[1], full[0]) if turns % 2 else full
         return np.ascontiguousarray(np.rot90(picture, turns))
 
     def _square(self, frame: VideoFrame) -> tuple[int, int]:

@@ -66,7 +66,9 @@ def load_motion(
     notes = _notes(performance, path.name)
     performance = _from_first_face(performance)
     if transfer == "absolute":
-        shares = performance.landmarks / np.array([performance.width, performance.height, performance.width], np.float32)
+        shares = performance.landmarks / np.array(
+            [performance.width, performance.height, performance.width], np.float32
+        )
         return Motion(path.stem, performance.fps, len(shares), lambda i: shares[i], notes)
     landmarks = smoothed(performance) if smooth else performance.landmarks
     neutrals = neutral_of_frames(performance, landmarks, neutral)
@@ -156,5 +158,7 @@ def _notes(performance: Performance, name: str) -> list[str]:
     cuts = performance.shots[1:]
     if cuts:
         times = ", ".join(f"{frame / performance.fps:.1f} s" for frame in cuts)
-        notes.append(f"{name} has {len(cuts)} cut{'s' * (len(cuts) > 1)} (at {times}); every shot moves from rest anew.")
+        notes.append(
+            f"{name} has {len(cuts)} cut{'s' * (len(cuts) > 1)} (at {times}); every shot moves from rest anew."
+        )
     return notes

@@ -27,12 +27,7 @@ def check_target(target: Path, folder: bool) -> None:
     if not folder and target.suffix.lower() not in VIDEO_ENDINGS:
         known = ", ".join(VIDEO_ENDINGS)
         raise OutputError(f"{target} has an unknown ending: use {known}, or a folder/ for single pictures.")
-    parent = target.absolute().parent
-    if not parent.is_dir():
-        reason = "is a file" if parent.exists() else "does not exist"
-        raise OutputError(f"{target} cannot be written: the folder {parent} {reason}.")
-    if not os.access(parent, os.W_OK):
-        raise OutputError(f"{target} cannot be written: no permission to write in {parent}.")
+    check_writable(target)
     if folder and target.exists():
         if not target.is_dir():
             raise OutputError(f"{target} is a file; pictures need a folder.")
@@ -40,6 +35,16 @@ def check_target(target: Path, folder: bool) -> None:
             raise OutputError(f"The folder {target} holds other files than a clip's pictures; name a new folder.")
     elif not folder and target.is_dir():
         raise OutputError(f"{target} is a folder, not a file.")
+
+
+def check_writable(target: Path) -> None:
+    """Raises OutputError unless the folder that `target` goes into exists and may be written."""
+    parent = target.absolute().parent
+    if not parent.is_dir():
+        reason = "is a file" if parent.exists() else "does not exist"
+        raise OutputError(f"{target} cannot be written: the folder {parent} {reason}.")
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"{target} cannot be written: no permission to write in {parent}.")
 
 
 @contextmanager

@@ -1,0 +1,84 @@
+"""`vivant evaluate`, `export`, `verify` and `bench`: for those who train and export."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ..runtime.bench import Timing, bench
+from ..runtime.errors import VivantError
+from .animate import SAMPLE
+from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, out, progress_bar, say
+
+
+@contextmanager
+def needing_extra(extra: str) -> Iterator[None]:
+    """Turns a missing third-party module into one sentence that names the extra to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("vivant"):
+            raise
+        raise VivantError(f"This needs {error.name}, which is not installed: pip install 'vivant[{extra}]'.") from None
+
+
+def bench_command(
+    photo: Annotated[Path | None, typer.Argument(help="A picture of a face.", show_default="a sample")] = None,
+    threads: Annotated[list[int] | None, typer.Option(min=1, help="May be repeated.", show_default="1 and 2")] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each graph.")] = 20,
+    json_summary: JsonOption = False,
+    bundle_folder: BundleOption = DEFAULT_BUNDLE,
+) -> None:
+    """Time every graph on this machine: median milliseconds of one run."""
+    with progress_bar() as progress:
+        timings = bench(bundle_folder, photo or SAMPLE, threads or (1, 2), runs=runs, progress=progress)
+    if json_summary:
+        say(json.dumps([asdict(timing) for timing in timings]))
+    else:
+        out.print(_table(timings))
+
+
+def _table(timings: list[Timing]) -> Table:
+    counts = sorted({timing.threads for timing in timings})
+    header = [f"{count} thread{'s' * (count > 1)}" for count in counts]
+    table = Table("graph", "size", *(f"{text}, ms" for text in header), box=None, header_style="bold")
+    values = {(timing.graph, timing.size, timing.threads): timing.milliseconds for timing in timings}
+    for graph, size in dict.fromkeys((timing.graph, timing.size) for timing in timings):
+        row = [f"{values[graph, size, count]:.2f}" for count in counts]
+        table.add_row(graph, str(size or ""), *row)
+    return table
+
+
+def export_command(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(help="A checkpoint of the student.", show_default="the shipped weights"),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle's folder.")] = DEFAULT_BUNDLE,
+) -> None:
+    """Export all graphs into a bundle."""
+    with needing_extra("export"):
+        from ..export.bundle import export_bundle
+    export_bundle(checkpoint, output)
+    say(str(output))
+
+
+def verify_command(bundle_folder: BundleOption = DEFAULT_BUNDLE) -> None:
+    """Prove that the bundle's graphs compute what torch computes, within the stated tolerances."""
+    with needing_extra("export"):
+        from ..export.verify import verify_bundle
+    verify_bundle(bundle_folder)
+
+
+def evaluate_command(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Clips of people not trained on.")],
+) -> None:
+    """Measure self-reenactment against standing still and against geometry alone."""
+    with needing_extra("train"):
+        from ..training.evaluate import evaluate
+    evaluate(videos)

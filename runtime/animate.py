@@ -1,0 +1,188 @@
+"""The main job: one photo and one motion become a clip."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .clips import ClipWriter, open_clip
+from .driver import Progress, no_progress
+from .errors import FaceError, OutputError
+from .faces import Face, Which, choose_faces, find_faces
+from .images import Photo, load_photo
+from .motions import Motion
+from .outputs import check_target, sha256_of
+from .portrait import Portrait
+from .provenance import container_tags
+from .session import Bundle
+from .stopwatch import Stopwatch
+from .tracks import MotionFrame
+
+
+@dataclass(frozen=True)
+class Gains:
+    """How strongly a relative motion is applied; 1 is as it is, 0 switches a part off.
+
+    Attributes:
+        pose: rotation, translation and size of the head.
+        expression: all movements within the face.
+        eyes, lips: those of the eyes and of the lips, in addition to `expression`.
+        gaze: movement of the irises within the eyes.
+    """
+
+    pose: float = 1.0
+    expression: float = 1.0
+    eyes: float = 1.0
+    lips: float = 1.0
+    gaze: float = 1.0
+
+    def as_array(self) -> np.ndarray:
+        """float32 [5], in the order that the graph `retarget` takes."""
+        return np.array([self.pose, self.expression, self.eyes, self.lips, self.gaze], np.float32)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may be chosen for a clip.
+
+    Attributes:
+        which: the face's number from the left, "all", or None for the largest.
+        size: pixels on a side of the rendered square; None takes the detail that the photo has, up to 1024.
+        gains: strength of a relative motion.
+        loop: how many times the motion is repeated, at least 1.
+    """
+
+    which: Which = None
+    size: int | None = None
+    gains: Gains = field(default_factory=Gains)
+    loop: int = 1
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `animate` made.
+
+    Attributes:
+        photo, motion: what the clip was made of.
+        file: the clip's path; sha256: of the file (of a folder: of all its pictures one after the other).
+        frames, fps, width, height: of the clip (before its size is made even for a video).
+        faces: how many were animated; size: sides of the rendered squares in pixels.
+        seconds: the whole job; frames_per_second: of drawing and encoding together.
+        milliseconds: mean of one run of each stage; `render`, `paste` and `retarget` run once a frame and face.
+        notes: what was done differently than one might expect, one sentence each.
+    """
+
+    photo: str
+    motion: str
+    file: str
+    sha256: str
+    frames: int
+    fps: float
+    width: int
+    height: int
+    faces: int
+    size: list[int]
+    seconds: float
+    frames_per_second: float
+    milliseconds: dict[str, float]
+    notes: list[str]
+
+
+def animate(
+    bundle: Bundle,
+    photo_path: Path,
+    motion: Motion,
+    target: Path,
+    folder: bool = False,
+    settings: Settings | None = None,
+    progress: Progress = no_progress,
+) -> Summary:
+    """Animates a photo and writes the clip; nothing is left behind when it fails or is interrupted.
+
+    Args:
+        bundle: the graphs.
+        photo_path: any picture that `images.load_photo` reads.
+        motion: from `motions.load_motion`.
+        target: `.mp4`, `.webm`, `.gif`, or with `folder` a folder for PNG pictures.
+        folder: whether `target` is a folder.
+        settings: see Settings.
+        progress: told of every frame.
+
+    Raises:
+        PictureError, FaceError, BundleError, OutputError: see there; each is one sentence.
+    """
+    settings = settings or Settings()
+    start = time.perf_counter()
+    watch = Stopwatch()
+    check_target(target, folder)
+    if not folder and target.exists() and target.samefile(photo_path):
+        raise OutputError(f"{target} is the photo itself; name another file.")
+    with watch("load"):
+        photo = load_photo(photo_path)
+    faces, notes = _faces(bundle, photo, photo_path.name, settings.which, watch)
+    portraits = [Portrait(bundle, photo.pixels, face, settings.size, watch) for face in faces]
+    height, width = photo.pixels.shape[:2]
+    frames = motion.frames * settings.loop
+    drawing = time.perf_counter()
+    with open_clip(
+        target, folder, width, height, motion.fps, container_tags(f"{photo_path.stem}, {motion.name}")
+    ) as clip:
+        _draw(clip, photo.pixels, portraits, motion, settings, watch, progress)
+    now = time.perf_counter()
+    return Summary(
+        photo=str(photo_path),
+        motion=motion.name,
+        file=str(target),
+        sha256=sha256_of(target),
+        frames=frames,
+        fps=round(motion.fps, 4),
+        width=width,
+        height=height,
+        faces=len(faces),
+        size=[portrait.size for portrait in portraits],
+        seconds=round(now - start, 3),
+        frames_per_second=round(frames / (now - drawing), 2),
+        milliseconds=watch.milliseconds(),
+        notes=[*photo.notes, *notes, *motion.notes],
+    )
+
+
+def _faces(bundle: Bundle, photo: Photo, name: str, which: Which, watch: Stopwatch) -> tuple[list[Face], list[str]]:
+    limits = bundle.manifest.thresholds
+    height, width = photo.pixels.shape[:2]
+    if max(height, width) < limits.min_face:
+        raise FaceError(
+            f"{name} has only {width}×{height} pixels; a face must be at least {limits.min_face:.0f} pixels large."
+        )
+    with watch("find"):
+        found = find_faces(bundle, photo.pixels)
+    return choose_faces(found, which, limits, name)
+
+
+def _draw(
+    clip: ClipWriter,
+    photo: np.ndarray,
+    portraits: Sequence[Portrait],
+    motion: Motion,
+    settings: Settings,
+    watch: Stopwatch,
+    progress: Progress,
+) -> None:
+    gains = settings.gains.as_array()
+    # Landmarks of absolute transfer come in shares of the driver's frame: x and z of its width, y of its height.
+    frame_size = np.array([photo.shape[1], photo.shape[0], photo.shape[1]], np.float32)
+    total = motion.frames * settings.loop
+    for i in range(total):
+        with watch("motion"):
+            moment = motion.at(i % motion.frames)
+        canvas = photo.copy()
+        for portrait in portraits:
+            if isinstance(moment, MotionFrame):
+                portrait.draw(canvas, portrait.target(moment, gains))
+            else:
+                portrait.draw(canvas, moment * frame_size)
+        with watch("wait"):  # only until the encoder, in its own thread, has room for one more frame
+            clip.write(canvas)
+        progress("rendering", i + 1, total)

@@ -1,0 +1,93 @@
+"""How fast the graphs of a bundle run on this machine."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import numpy as np
+
+from .errors import FaceError
+from .faces import find_faces
+from .images import load_photo
+from .session import Bundle, Graph, Tensors
+
+SLOW_SECONDS: Final = 0.1  # graphs slower than this are run fewer times
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Median milliseconds of one run of a graph; `size` is the rendered square's side, None where none matters."""
+
+    graph: str
+    threads: int
+    size: int | None
+    milliseconds: float
+
+
+def bench(
+    folder: Path,
+    photo: Path,
+    threads: Sequence[int] = (1, 2),
+    sizes: Sequence[int] = (256, 512, 1024),
+    runs: int = 20,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Timing]:
+    """Times every graph on a photo's largest face.
+
+    Raises:
+        FaceError, PictureError, BundleError: the photo or the bundle cannot serve.
+    """
+    image = load_photo(photo).pixels
+    timings: list[Timing] = []
+    for done, count in enumerate(threads):
+        bundle = Bundle(folder, count)
+        timings.extend(_bench_threads(bundle, image, photo.name, sizes, runs))
+        if progress:
+            progress("timing", done + 1, len(threads))
+    return timings
+
+
+def _bench_threads(bundle: Bundle, image: np.ndarray, name: str, sizes: Sequence[int], runs: int) -> list[Timing]:
+    faces = find_faces(bundle, image)
+    if not faces:
+        raise FaceError(f"No face was found in {name}.")
+    face = max(faces, key=lambda face: face.size)
+    landmarks = face.landmarks
+    region = bundle.graph("head")({"landmarks": landmarks})["region"]
+    matte = bundle.graph("matte")({"image": image, "region": region})["matte"]
+    motion = bundle.graph("motion")({"neutral": landmarks, "driver": landmarks})
+    feeds: dict[str, Tensors] = {
+        "detect": {"image": image},
+        "detect_far": {"image": image},
+        "track": {"image": image, "region": face.next_region},
+        "head": {"landmarks": landmarks},
+        "matte": {"image": image, "region": region},
+        "motion": {"neutral": landmarks, "driver": landmarks},
+        "retarget": {"source": landmarks, **motion, "gains": np.ones(5, np.float32)},
+    }
+    timings = [Timing(n, bundle.threads, None, _time(bundle.graph(n), values, runs)) for n, values in feeds.items()]
+    for size in sizes:
+        inputs = {"image": image, "landmarks": landmarks, "region": region, "matte": matte}
+        encode, render, paste = (bundle.graph(graph) for graph in ("encode", "render", "paste"))
+        request = {**inputs, "size": np.array(size, np.int64)}
+        encoded = {**encode(request), "target": landmarks}
+        to_render = {name: encoded[name] for name in render.inputs}
+        to_paste = {"frame": render(to_render)["frame"], "backdrop": np.zeros((size, size, 3), np.uint8)}
+        for graph, values in ((encode, request), (render, to_render), (paste, to_paste)):
+            timings.append(Timing(graph.name, bundle.threads, size, _time(graph, values, runs)))
+    return timings
+
+
+def _time(graph: Graph, feeds: Tensors, runs: int) -> float:
+    """Median milliseconds after two runs that do not count."""
+    seconds: list[float] = []
+    for i in range(runs + 2):
+        start = time.perf_counter()
+        graph(feeds)
+        seconds.append(time.perf_counter() - start)
+        if i >= 6 and seconds[-1] > SLOW_SECONDS:
+            break
+    return round(1e3 * median(seconds[2:]), 3)

@@ -1,0 +1,91 @@
+"""One face of a photo, made ready once, then drawn with any expression and pose."""
+
+import numpy as np
+
+from .errors import BundleError
+from .faces import Face
+from .session import Bundle, Tensors
+from .stopwatch import Stopwatch
+from .tracks import MotionFrame
+
+SIZE_STEP = 32  # the rendered square's side is a multiple of this
+MAX_SIZE = 1024
+
+
+class Portrait:
+    """The animated square of a photo around one face.
+
+    Args:
+        bundle: the graphs.
+        photo: uint8 RGB [H, W, 3].
+        face: the face in it.
+        size: pixels on a side of the rendered square; None takes the square's own size in the photo, up to 1024.
+        watch: measures the stages.
+    """
+
+    def __init__(self, bundle: Bundle, photo: np.ndarray, face: Face, size: int | None, watch: Stopwatch) -> None:
+        self._bundle = bundle
+        self._watch = watch
+        self._source = face.landmarks
+        with watch("head"):
+            region = bundle.graph("head")({"landmarks": face.landmarks})["region"]
+        centre_x, centre_y, side, _ = (float(value) for value in region)
+        self._side = round(side)
+        self._left, self._top = round(centre_x - side / 2), round(centre_y - side / 2)
+        if self._side < 1:
+            raise BundleError("The bundle's graph 'head' returned an empty region.")
+        self.size = size or min(MAX_SIZE, -(-self._side // SIZE_STEP) * SIZE_STEP)
+        with watch("matte"):
+            matte = bundle.graph("matte")({"image": photo, "region": region})["matte"]
+        with watch("encode"):
+            encoded = bundle.graph("encode")(
+                {
+                    "image": photo,
+                    "landmarks": face.landmarks,
+                    "region": region,
+                    "matte": matte,
+                    "size": np.array(self.size, np.int64),
+                }
+            )
+        render = bundle.graph("render")
+        missing = [name for name in render.inputs if name != "target" and name not in encoded]
+        if missing:
+            raise BundleError(f"The bundle's graph 'render' wants {missing[0]!r}, which 'encode' does not give.")
+        self._encoded: Tensors = {name: encoded[name] for name in render.inputs if name != "target"}
+        self._render, self._paste, self._retarget = render, bundle.graph("paste"), bundle.graph("retarget")
+
+    def target(self, motion: MotionFrame, gains: np.ndarray) -> np.ndarray:
+        """The photo's own landmarks [478, 3] after a relative motion; gains as in `animate.Gains`."""
+        with self._watch("retarget"):
+            return self._retarget(
+                {
+                    "source": self._source,
+                    "rotation": motion.rotation,
+                    "translation": motion.translation,
+                    "scale": motion.scale,
+                    "expression": motion.expression,
+                    "gains": gains,
+                }
+            )["target"]
+
+    def draw(self, canvas: np.ndarray, target: np.ndarray) -> None:
+        """Draws the face with its landmarks at `target` [478, 3] into the photo `canvas` (uint8 [H, W, 3])."""
+        with self._watch("render"):
+            frame = self._render({**self._encoded, "target": np.asarray(target, np.float32)})["frame"]
+        with self._watch("paste"):
+            height, width = canvas.shape[:2]
+            rows = np.clip(np.arange(self._top, self._top + self._side), 0, height - 1)
+            columns = np.clip(np.arange(self._left, self._left + self._side), 0, width - 1)
+            inside = (
+                slice(max(0, -self._top), self._side - max(0, self._top + self._side - height)),
+                slice(max(0, -self._left), self._side - max(0, self._left + self._side - width)),
+            )
+            window = (
+                slice(self._top + inside[0].start, self._top + inside[0].stop),
+                slice(self._left + inside[1].start, self._left + inside[1].stop),
+            )
+            # Where the square reaches beyond the photo, the photo's border is repeated behind it.
+            complete = inside == (slice(0, self._side), slice(0, self._side))
+            backdrop = np.ascontiguousarray(canvas[window]) if complete else canvas[np.ix_(rows, columns)]
+            picture = self._paste({"frame": frame, "backdrop": backdrop})["picture"]
+            canvas[window] = picture[inside]
