@@ -4,6 +4,9 @@ training and therefore judges without bias.
 Needs the packages ``dlib-bin`` and ``face-recognition-models`` (extra ``train``).
 """
 
+# dlib's names come from a compiled module without stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from importlib.util import find_spec

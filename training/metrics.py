@@ -109,7 +109,9 @@ def polygon_mask(points: Array, shape: tuple[int, int], margin: float = 0.0) -> 
     """
     outline = np.asarray(points, np.float64)[:, 1::-1] - 0.5  # scikit-image counts rows and columns from pixel centres
     inside = polygon2mask(shape, outline)
-    return inside if margin <= 0 or not inside.any() else distance_transform_edt(~inside) <= margin
+    if margin <= 0 or not inside.any():
+        return inside
+    return np.asarray(distance_transform_edt(~inside)) <= margin
 
 
 def mouth_mask(landmarks: Array, shape: tuple[int, int]) -> Mask:
