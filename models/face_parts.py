@@ -62,12 +62,18 @@ def face_parts() -> FaceParts:
     for row, (upper, lower) in enumerate(pairs):
         gap[row, lower], gap[row, upper] = 1.0, -1.0
     lips = _membership(points, lm.LIPS_OUTER + lm.LIPS_INNER, _LIPS_FADE)
-    return FaceParts(eyes, lips, gap, _parting(points, pairs, reach), openings(gap, points))
+    return FaceParts(eyes, lips, gap, _parting(points, pairs, reach), openings(gap, points)[0])
 
 
-def openings(gap: Tensor, points: Tensor) -> Tensor:
-    """Mean opening ([2], right and left) of the eyes of an upright face ([478, 3]), in its unit; `gap` of FaceParts."""
-    return (gap[:14] @ points[:, 1]).reshape(2, 7).mean(1)
+def openings(gap: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean openings of the eyes ([2], right and left) and of the lips ([]) of a face in its own axes and unit.
+
+    Args:
+        gap: that of `FaceParts`.
+        points: [478, 3].
+    """
+    all_openings = gap @ points[:, 1]
+    return all_openings[:14].reshape(2, 7).mean(1), all_openings[14:].mean()
 
 
 def _membership(points: Tensor, part: Sequence[int], fade: float) -> Tensor:

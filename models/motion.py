@@ -14,6 +14,10 @@ from .rigid import Similarity, fit_similarity
 
 # An eye's opening below this (in outer-eye-corner distances) counts as this, or a closed eye would divide by zero.
 _LEAST_OPENING = 0.02
+# Lips this far apart have no room left to open; what a closed mouth does is done less the less room there is, but
+# never less than by this share.
+_WIDEST_MOUTH = 0.25
+_LEAST_ROOM = 0.35
 
 
 class _Face(nn.Module):
@@ -22,6 +26,7 @@ class _Face(nn.Module):
     canonical: Tensor
     weights: Tensor
     eyes: Tensor
+    lips: Tensor
     gap: Tensor
     opening: Tensor
 
@@ -30,7 +35,7 @@ class _Face(nn.Module):
         face, parts = canonical_face(), face_parts()
         for name, value in (("canonical", face.points), ("weights", face.weights)):
             self.register_buffer(name, value, persistent=False)
-        for name in ("eyes", "gap", "opening"):
+        for name in ("eyes", "lips", "gap", "opening"):
             self.register_buffer(name, getattr(parts, name), persistent=False)
 
     def pose(self, landmarks: Tensor) -> tuple[Similarity, Tensor, Tensor]:
@@ -39,10 +44,16 @@ class _Face(nn.Module):
         unit = eye_distance(landmarks)
         return pose, unit, pose.invert(landmarks) * (pose.scale / unit)
 
-    def eye_ratio(self, shape: Tensor) -> Tensor:
-        """[478, 1]: around the eyes how far they open compared with the canonical face's, elsewhere 1."""
-        ratio = openings(self.gap, shape).clamp(min=_LEAST_OPENING) / self.opening
-        return (1.0 + (ratio - 1.0) @ self.eyes)[:, None]
+    def amplitude(self, shape: Tensor) -> Tensor:
+        """How large this face's displacements are ([478, 1]) against those of the canonical face, which is at rest.
+
+        Around the eyes it is how far they open compared with the canonical ones, so that a blink closes any eye. Around
+        the lips it is how much room they have left, so that a driver's smile does not tear a mouth that smiles already.
+        """
+        eyes, lips = openings(self.gap, shape)
+        eyes = eyes.clamp(min=_LEAST_OPENING) / self.opening
+        lips = (1.0 - lips / _WIDEST_MOUTH).clamp(_LEAST_ROOM, 1.0)
+        return (1.0 + (eyes - 1.0) @ self.eyes + (lips - 1.0) * self.lips)[:, None]
 
 
 class Motion(_Face):
@@ -59,9 +70,8 @@ class Motion(_Face):
             rotation: [3, 3], how the head turned, in camera axes.
             translation: [3], shift of the head's centre over the neutral's d; its z is 0, which one camera cannot see.
             scale: [], natural log of the ratio of sizes.
-            expression: [478, 3], displacements in the face's own axes, in units of d. Around the eyes they are those of
-                an eye that opens as far as the canonical one, so that a blink closes any eye. All five points of an
-                iris share one displacement: irises move, they do not deform.
+            expression: [478, 3], displacements in the face's own axes, in units of d, over the neutral face's
+                `amplitude`. All five points of an iris share one displacement: irises move, they do not deform.
         """
         pose_n, unit, shape_n = self.pose(neutral)
         pose_d = fit_similarity(self.canonical, driver, self.weights)
@@ -69,7 +79,7 @@ class Motion(_Face):
         shift = (pose_d.translation - pose_n.translation) / unit
         translation = torch.cat([shift[:2], torch.zeros_like(shift[2:])])
         shape_d = pose_d.invert(driver) * (pose_n.scale / unit)
-        expression = (shape_d - shape_n) / self.eye_ratio(shape_n)
+        expression = (shape_d - shape_n) / self.amplitude(shape_n)
         right, left = (expression[iris].mean(0, keepdim=True).expand(5, 3) for iris in (lm.RIGHT_IRIS, lm.LEFT_IRIS))
         expression = torch.cat([expression[: lm.MESH_COUNT], right, left])
         return rotation, translation, torch.log(pose_d.scale / pose_n.scale), expression
@@ -78,13 +88,11 @@ class Motion(_Face):
 class Retarget(_Face):
     """Gives a motion to another face."""
 
-    lips: Tensor
     part: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("lips", "part"):
-            self.register_buffer(name, getattr(face_parts(), name), persistent=False)
+        self.register_buffer("part", face_parts().part, persistent=False)
 
     def forward(
         self, source: Tensor, rotation: Tensor, translation: Tensor, scale: Tensor, expression: Tensor, gains: Tensor
@@ -110,7 +118,7 @@ class Retarget(_Face):
         """The displacements ([478, 3]) that suit this face, with the gains applied, in its own axes and unit."""
         eyes = self.eyes.sum(0)
         part_gains = (1.0 + eyes * (gains[2] - 1.0)) * (1.0 + self.lips * (gains[3] - 1.0))
-        moved = self._with_gaze(expression, gains[4]) * (gains[1] * part_gains)[:, None] * self.eye_ratio(shape)
+        moved = self._with_gaze(expression, gains[4]) * (gains[1] * part_gains)[:, None] * self.amplitude(shape)
         # Lids and lips that would cross meet half-way, or stay as they are in the photo if they cross there already.
         y = shape[:, 1]
         crossing = torch.relu(torch.clamp(self.gap @ y, max=0.0) - self.gap @ (y + moved[:, 1]))

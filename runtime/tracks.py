@@ -194,7 +194,7 @@ def factorise(displacements: Array, rank: int, importance: Array | None = None) 
 
     Args:
         displacements: [T, 478, 3].
-        rank: how many shapes at most.
+        rank: how many shapes at most; shapes that add less than a ten-thousandth are left out.
         importance: [478], weights of the landmarks' squared errors, positive; all alike if None.
 
     Returns:
@@ -203,8 +203,9 @@ def factorise(displacements: Array, rank: int, importance: Array | None = None) 
     root = np.ones(LANDMARKS, np.float32) if importance is None else np.sqrt(importance)
     weighted = (displacements * root[:, None]).reshape(len(displacements), -1)
     u, s, v = np.linalg.svd(weighted, full_matrices=False)
-    basis = v[:rank].reshape(-1, LANDMARKS, 3) / root[:, None]
-    return (u[:, :rank] * s[:rank]).astype(np.float32), basis.astype(np.float32)
+    kept = max(1, min(rank, int((s > 1e-4 * s[0]).sum())))
+    basis = v[:kept].reshape(-1, LANDMARKS, 3) / root[:, None]
+    return (u[:, :kept] * s[:kept]).astype(np.float32), basis.astype(np.float32)
 
 
 def blend_rotations(a: Array, b: Array, share: Array) -> Array:
