@@ -6,9 +6,13 @@ Coordinates here are *normalised*: x and y in [-1, 1] over the animated square, 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+
+from .anchors import FACE
 
 FINE_SIGMA = 0.02
 COARSE_SIGMA = 0.12
@@ -28,8 +32,16 @@ def normalise_points(points: Tensor, region: Tensor) -> Tensor:
     return (points - centre) / half
 
 
-def pixel_grid(size: int, device: torch.device | str | None = None) -> Tensor:
+def pixel_axis(size: int, device: torch.device | str | None = None) -> Tensor:
+    """Pixel centres along one side: [size], normalised. Made by NumPy, so that an exporter sees a constant."""
+    return torch.from_numpy((np.arange(size, dtype=np.float32) + 0.5) * np.float32(2.0 / size) - 1.0).to(device)
+
+
+def pixel_grid(size: int | Tensor, device: torch.device | str | None = None) -> Tensor:
     """Pixel centres of a square raster: [size·size, 2], normalised, row by row."""
+    if isinstance(size, int):
+        steps = pixel_axis(size).numpy()
+        return torch.from_numpy(np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)).to(device)
     axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2.0 / size) - 1.0
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack([x, y], -1).reshape(-1, 2)
@@ -99,3 +111,22 @@ def warp_by_landmarks(image: Tensor, source: Tensor, target: Tensor, sigma: floa
     grid = pixel_grid(size, image.device)
     where = grid + landmark_flow(grid, source, target, sigma)
     return sample(image, where.reshape(-1, size, size, 2))
+
+
+def geometry_baseline(
+    picture: NDArray[np.uint8], source: NDArray[np.float32], target: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """`warp_by_landmarks` for one picture, with the student's anchors.
+
+    Args:
+        picture: uint8 [S, S, 3]. source, target: [478, 2 or 3], pixels of the picture.
+
+    Returns:
+        uint8 [S, S, 3].
+    """
+    size = picture.shape[0]
+    image = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
+    region = torch.tensor([size / 2, size / 2, size, 0.0])
+    before, after = (normalise_points(torch.from_numpy(p[FACE, :2].copy())[None], region) for p in (source, target))
+    warped = warp_by_landmarks(image, before.float(), after.float())[0]
+    return warped.round().clamp(0, 255).byte().permute(1, 2, 0).numpy()

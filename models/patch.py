@@ -109,9 +109,9 @@ class PatchMasks(NamedTuple):
 
 def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> PatchMasks:
     """source, target [B, 478, 2] in patch coordinates. Channels: source's inner lips, target's inner, target's outer."""
-    outer = fill_polygon(target[:, lm.LIPS_OUTER], size)
-    inner = [fill_polygon(points[:, lm.LIPS_INNER], size) for points in (source, target)]
-    return PatchMasks(torch.cat([*inner, outer], 1), dilate_and_feather(outer, 3, 3))
+    rings = (source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER], target[:, lm.LIPS_OUTER])
+    filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 3, size, size)
+    return PatchMasks(filled, dilate_and_feather(filled[:, 2:], 3, 3))
 
 
 def _window(size: int, device: torch.device) -> Tensor:

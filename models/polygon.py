@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .geometry import pixel_axis
+
 
 def fill_polygon(vertices: Tensor, size: int) -> Tensor:
     """Even-odd filled polygon.
@@ -17,19 +19,19 @@ def fill_polygon(vertices: Tensor, size: int) -> Tensor:
     Returns:
         [B, 1, size, size], 1 inside, 0 outside.
     """
-    axis = (torch.arange(size, device=vertices.device, dtype=torch.float32) + 0.5) * (2.0 / size) - 1.0
+    axis = pixel_axis(size, vertices.device)
     x, y = vertices[..., 0], vertices[..., 1]
     following = [*range(1, vertices.shape[1]), 0]
     next_x, next_y = x[:, following], y[:, following]
     height = next_y - y
     slope = (next_x - x) / torch.where(height.abs() < 1e-6, torch.full_like(height, 1e-6), height)
-    # Per row: does the edge cross it, and where? Per pixel: does a crossing lie to the right?
+    # Per row: where does each edge cross it? Edges that do not cross lie far to the left, where no pixel counts them.
     rows = axis[None, :, None]
-    crosses = ((y[:, None] <= rows).float() - (next_y[:, None] <= rows).float()).abs()
-    crossing_x = x[:, None] + (rows - y[:, None]) * slope[:, None]
-    right_of = (crossing_x[:, :, None] > axis[None, None, :, None]).float() * crosses[:, :, None]
-    parity = (1.0 - 2.0 * right_of).prod(-1)
-    return (0.5 - 0.5 * parity).unsqueeze(1)
+    crosses = (y[:, None] <= rows) != (next_y[:, None] <= rows)
+    crossing = torch.where(crosses, x[:, None] + (rows - y[:, None]) * slope[:, None], torch.full_like(rows, -9.0))
+    # Per pixel: an odd number of crossings to the right means inside.
+    count = (crossing[:, :, :, None] > axis).float().sum(2)
+    return (count - 2.0 * torch.floor(0.5 * count)).unsqueeze(1)
 
 
 def dilate_and_feather(mask: Tensor, dilation: int, feather: int) -> Tensor:
@@ -43,7 +45,7 @@ def dilate_and_feather(mask: Tensor, dilation: int, feather: int) -> Tensor:
 
 def soft_disc(centre: Tensor, radius: Tensor, size: int) -> Tensor:
     """A disc with an edge of about one pixel. centre [B, 2], radius [B] normalised; [B, 1, size, size]."""
-    axis = (torch.arange(size, device=centre.device, dtype=torch.float32) + 0.5) * (2.0 / size) - 1.0
+    axis = pixel_axis(size, centre.device)
     dx = (axis[None] - centre[:, :1])[:, None, :]
     dy = (axis[None] - centre[:, 1:])[:, :, None]
     distance = (dx.square() + dy.square() + 1e-12).sqrt()

@@ -36,9 +36,9 @@ class Graph:
     def __call__(self, feeds: Mapping[str, Any]) -> Tensors:
         """Runs the graph on `feeds` (arrays by input name) and returns its outputs by name."""
         try:
-            values = self._session.run(None, dict(feeds))
-        except ValueError as error:  # a missing or unknown input: the bundle is not what this runtime was written for
-            raise BundleError(f"The bundle's graph {self.name!r} does not take what it should: {error}.") from None
+            values = self._session.run(None, {name: np.asarray(value) for name, value in feeds.items()})
+        except Exception as error:  # ONNX Runtime's own classes share no base but Exception
+            raise BundleError(f"The bundle's graph {self.name!r} failed: {str(error).splitlines()[0]}") from error
         return dict(zip(self.outputs, (np.asarray(value) for value in values), strict=True))
 
 
@@ -66,9 +66,13 @@ class Bundle:
         if name not in self._graphs:
             if name not in self.manifest.graphs:
                 raise BundleError(f"The bundle {self.folder} has no graph {name!r}.")
-            content = self._read(self.manifest.graphs[name])
+            content = self.content(name)
             self._graphs[name] = Graph(name, _session(content, self.threads, f"{self.folder} ({name})"))
         return self._graphs[name]
+
+    def content(self, name: str) -> bytes:
+        """The checked file of a graph."""
+        return self._read(self.manifest.graphs[name])
 
     def preset(self, name: str) -> Path:
         """The checked file of the preset motion `name`; raises KeyError if there is none of that name."""

@@ -55,7 +55,9 @@ class FrameData:
         if augment:
             batch = self._recolour(self._mirror(batch))
         used = anchors.FACE
-        return batch._replace(source_anchors=batch.source_anchors[:, used], target_anchors=batch.target_anchors[:, used])
+        return batch._replace(
+            source_anchors=batch.source_anchors[:, used], target_anchors=batch.target_anchors[:, used]
+        )
 
     def _squares(self, rows: np.ndarray, augment: bool) -> tuple[Tensor, Tensor]:
         points = self.cache.landmarks[rows]
@@ -84,7 +86,9 @@ class FrameData:
 
     def _pictures(self, rows: np.ndarray, others: np.ndarray, where: Tensor) -> tuple[Tensor, Tensor]:
         # Frames of a scene were prepared with one square: both are cut at once.
-        stack = np.stack([np.stack([self.cache.frames[a], self.cache.frames[b]]) for a, b in zip(rows, others, strict=True)])
+        stack = np.stack(
+            [np.stack([self.cache.frames[a], self.cache.frames[b]]) for a, b in zip(rows, others, strict=True)]
+        )
         pictures = torch.from_numpy(stack).permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 255
         cut = F.avg_pool2d(sample(pictures, self._prepared(rows, where)), 2)
         return cut[:, :3], cut[:, 3:]
@@ -104,7 +108,9 @@ class FrameData:
 
     def _recolour(self, batch: FrameBatch) -> FrameBatch:
         count = len(batch.source)
-        gain = torch.tensor(self.rng.uniform(0.8, 1.2, (count, 1, 1, 1)) * self.rng.uniform(0.94, 1.06, (count, 3, 1, 1)))
+        gain = torch.tensor(
+            self.rng.uniform(0.8, 1.2, (count, 1, 1, 1)) * self.rng.uniform(0.94, 1.06, (count, 3, 1, 1))
+        )
         grey = torch.tensor(self.rng.random((count, 1, 1, 1)) < 0.1)
         both = torch.stack([batch.source, batch.target])
         both = torch.where(grey, both.mean(2, keepdim=True), both * gain.float()).clamp(0, 1)

@@ -125,7 +125,9 @@ class PatchData:
     def _recolour(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The same change of light for both: gain, offset, tint, and sometimes no colour at all."""
         size = len(source)
-        gain = torch.tensor(self.rng.uniform(0.75, 1.25, (size, 1, 1, 1)) * self.rng.uniform(0.93, 1.07, (size, 3, 1, 1)))
+        gain = torch.tensor(
+            self.rng.uniform(0.75, 1.25, (size, 1, 1, 1)) * self.rng.uniform(0.93, 1.07, (size, 3, 1, 1))
+        )
         offset = torch.tensor(self.rng.uniform(-0.06, 0.06, (size, 1, 1, 1)))
         grey = torch.tensor(self.rng.random((size, 1, 1, 1)) < 0.12)
         both = torch.stack([source, target])

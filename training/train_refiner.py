@@ -62,7 +62,9 @@ class RefinerTrainer:
         self.data = FrameData(cache, "train", config.seed)
         self.refiner = FlowRefiner(RefinerConfig()).to(memory_format=torch.channels_last)
         self.average = MovingAverage(self.refiner, config.ema)
-        self.optimiser = torch.optim.AdamW(self.refiner.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-4)
+        self.optimiser = torch.optim.AdamW(
+            self.refiner.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-4
+        )
         held_out = FrameData(cache, "heldout", 1)
         self.fixed = [held_out.batch(12, augment=False) for _ in range(16)]
         self.modules = {"refiner": self.refiner, "average": self.average.module}
@@ -85,7 +87,9 @@ class RefinerTrainer:
         losses = {
             "l1": multiscale_l1(picture, batch.target, weight),
             "ssim": dissimilarity(picture, batch.target, weight),
-            "matte": masked_l1(motion.matte, *(torch.nn.functional.avg_pool2d(x, 2) for x in (batch.target_matte, batch.valid))),
+            "matte": masked_l1(
+                motion.matte, *(torch.nn.functional.avg_pool2d(x, 2) for x in (batch.target_matte, batch.valid))
+            ),
             "flow": motion.flow.diff(dim=1).abs().mean() + motion.flow.diff(dim=2).abs().mean(),
         }
         total = losses["l1"] + config.weight_ssim * losses["ssim"]

@@ -1,0 +1,65 @@
+"""What every tensor of a bundle means: unit and range, written into the manifest beside name, type and shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PIXELS = "pixels of the image"
+SHARE = "share"
+EYES = "distances between the outer eye corners"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """unit: in words. low, high: the range the value keeps in use (None: unbounded)."""
+
+    unit: str
+    low: float | None = None
+    high: float | None = None
+
+
+TENSORS: Final = {
+    "image": Meaning("sRGB grey levels", 0, 255),
+    "boxes": Meaning(PIXELS),
+    "keypoints": Meaning(PIXELS),
+    "scores": Meaning("probability", 0, 1),
+    "regions": Meaning(f"centre x, centre y, side ({PIXELS}), angle (radians)"),
+    "region": Meaning(f"centre x, centre y, side ({PIXELS}), angle (radians)"),
+    "next_region": Meaning(f"centre x, centre y, side ({PIXELS}), angle (radians)"),
+    "landmarks": Meaning(PIXELS),
+    "presence": Meaning("probability", 0, 1),
+    "matte": Meaning(SHARE, 0, 1),
+    "size": Meaning("pixels of the rendered square", 256, 1024),
+    "neutral": Meaning(PIXELS),
+    "driver": Meaning(PIXELS),
+    "source": Meaning(PIXELS),
+    "target": Meaning(PIXELS),
+    "rotation": Meaning("rotation matrix", -1, 1),
+    "translation": Meaning(EYES),
+    "scale": Meaning("natural logarithm of the ratio of sizes"),
+    "expression": Meaning(EYES),
+    "gains": Meaning("factors for pose, expression, eyes, lips, gaze", 0, 2),
+    "texture": Meaning("sRGB", 0, 1),
+    "features": Meaning("RGB and matte (0..1), then learnt features"),
+    "plate": Meaning("sRGB", 0, 1),
+    "points": Meaning("landmarks, the animated square spans -1..1"),
+    "square": Meaning(f"the region given to encode ({PIXELS})"),
+    "mouth": Meaning("sRGB", 0, 1),
+    "eyes": Meaning("sRGB", 0, 1),
+    "mouth_mask": Meaning(SHARE, 0, 1),
+    "eye_mask": Meaning(SHARE, 0, 1),
+    "frame": Meaning("sRGB grey levels and alpha", 0, 255),
+    "backdrop": Meaning("sRGB grey levels", 0, 255),
+    "picture": Meaning("sRGB grey levels", 0, 255),
+}
+
+# How far ONNX Runtime may be from torch, in the unit of the graph's outputs; `verify` measures against it.
+TOLERANCES: Final = {
+    "head": 0.0,
+    "motion": 1e-4,
+    "retarget": 1e-2,
+    "encode": 1e-3,
+    "render": 1.0,
+    "paste": 1.0,
+}

@@ -1,0 +1,247 @@
+"""The student: one photo, encoded once, rendered once per frame from target landmarks.
+
+    photo ── encode ──> texture, features, plate, patches
+    target landmarks ── refiner ──> flow, matte, shade (64 × 64)
+                     ── painters ─> mouth and eye tiles (face-aligned)
+    compose at 256 × 256, then warp the photo's own pixels at full size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from . import landmarks as lm
+from .compose import Maps, background_plate, blend, border_window, render, upsample
+from .geometry import normalise_points, pixel_grid, sample
+from .patch import (
+    EYE,
+    EYE_ANCHORS,
+    MOUTH,
+    MOUTH_ANCHORS,
+    PatchFrame,
+    PatchMasks,
+    PatchPainter,
+    eye_frame,
+    eye_masks,
+    mouth_frame,
+    mouth_masks,
+    patch_flow,
+    warp_patch,
+)
+from .anchors import FACE
+from .refiner import FlowRefiner, RefinerConfig
+
+MAP_SIZE = 256  # raster on which motion and patches are put together
+_TAPS = 4  # per axis, when the photo is larger than the raster that samples it
+
+
+class Encoded(NamedTuple):
+    """What `render` needs of a photo. All float32; S is the rendered size.
+
+    texture [1, 3, S, S] 0..1; features [1, 28, 64, 64] (RGB, matte, learnt); plate [1, 3, 64, 64];
+    points [1, 478, 3] normalised landmarks; region [4] pixels; mouth [1, 3, 96, 96]; eyes [2, 3, 64, 64] (right, left,
+    the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_masks [2, 2, 64, 64].
+    """
+
+    texture: Tensor
+    features: Tensor
+    plate: Tensor
+    points: Tensor
+    square: Tensor
+    mouth: Tensor
+    eyes: Tensor
+    mouth_mask: Tensor
+    eye_mask: Tensor
+
+
+class Tile(NamedTuple):
+    """A painted patch, ready to be placed. maps [1, 6, n, n]: flow · m, colour to add, m; and where it belongs."""
+
+    maps: Tensor
+    frame: PatchFrame
+
+
+def sample_photo(photo: Tensor, where: Tensor, pixels_per_step: Tensor) -> Tensor:
+    """Sample a photo on a raster, averaging over each raster cell where the photo is finer than the raster.
+
+    Where one step of the raster is one pixel of the photo the pixels come through unchanged.
+
+    Args:
+        photo: [1, 3, H, W]. where: [1, h, w, 2] pixels. pixels_per_step: [] photo pixels per raster step.
+    """
+    height, width = photo.shape[-2:]
+    extent = torch.stack([torch.as_tensor(width), torch.as_tensor(height)])  # traceable: sizes are unknown on export
+    scale = 2.0 / extent.float()
+    spread = (pixels_per_step - 1.0).clamp_min(0.0) / _TAPS
+    total = torch.zeros(1)
+    for j in range(_TAPS):
+        for i in range(_TAPS):
+            shift = torch.tensor([i, j], dtype=torch.float32) - 0.5 * (_TAPS - 1)
+            total = total + sample(photo, (where + shift * spread) * scale - 1.0)
+    return total / (_TAPS * _TAPS)
+
+
+class Student(nn.Module):
+    """Refiner and painters under one roof."""
+
+    def __init__(self, config: RefinerConfig = RefinerConfig()) -> None:  # noqa: B008 (frozen)
+        super().__init__()
+        self.refiner = FlowRefiner(config)
+        self.mouth = PatchPainter(MOUTH)
+        self.eye = PatchPainter(EYE)
+        self.register_buffer("map_grid", pixel_grid(MAP_SIZE), persistent=False)
+
+    def encode(self, photo: Tensor, landmarks: Tensor, region: Tensor, matte: Tensor, size: int) -> Encoded:
+        """Once per photo.
+
+        Args:
+            photo: [1, 3, H, W] 0..1. landmarks: [478, 3] pixels. region: [4] pixels (see docs/architecture.md).
+            matte: [1, 1, 256, 256] share of person over the region. size: pixels of the rendered square.
+        """
+        texture = self._cut(photo, region, size)
+        small = F.avg_pool2d(self._cut(photo, region, 256), 2)
+        small_matte = F.avg_pool2d(matte, 2)
+        points = normalise_points(landmarks.unsqueeze(0), region.unsqueeze(0))
+        pixels = landmarks[None, :, :2]
+        frames = [eye_frame(pixels, left) for left in (False, True)]
+        eyes = torch.cat([self._cut_patch(photo, frame, EYE.size) for frame in frames])
+        mouth = self._cut_patch(photo, mouth_frame(pixels), MOUTH.size)
+        own = [frame.to_patch(pixels) for frame in frames]
+        eye_mask = [eye_masks(p, p, left=left).condition[:, :2] for p, left in zip(own, (False, True), strict=True)]
+        own_mouth = mouth_frame(pixels).to_patch(pixels)
+        return Encoded(
+            texture,
+            self.refiner.encode(small, small_matte),
+            background_plate(small, small_matte),
+            points,
+            region.reshape(4),
+            mouth,
+            eyes,
+            mouth_masks(own_mouth, own_mouth).condition[:, :1],
+            torch.cat(eye_mask),
+        )
+
+    def forward(self, encoded: Encoded, target: Tensor) -> Tensor:
+        """One frame. target [478, 3] photo pixels → [1, 4, S, S] RGBA, 0..1, not clamped."""
+        points = normalise_points(target.unsqueeze(0), encoded.square.unsqueeze(0))
+        motion = self.refiner(encoded.features, encoded.points[:, FACE], points[:, FACE])
+        coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
+        tiles = [self._mouth_tile(encoded, points), *self._eye_tiles(encoded, points)]
+        picture = render(encoded.texture, self._place(coarse, tiles))
+        alpha = border_window(32).sqrt()
+        return torch.cat([picture, upsample_like(alpha, picture)], 1)
+
+    def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
+        grid = pixel_grid(size).reshape(1, size, size, 2)
+        where = region[:2] + grid * (0.5 * region[2])
+        return sample_photo(photo, where, region[2] / size)
+
+    def _cut_patch(self, photo: Tensor, frame: PatchFrame, size: int) -> Tensor:
+        where = frame.from_patch(pixel_grid(size)).reshape(1, size, size, 2)
+        step = frame.axes[0, 0].square().sum().sqrt() * (2.0 / size)
+        return sample_photo(photo, where, step)
+
+    def _mouth_tile(self, encoded: Encoded, target: Tensor) -> Tile:
+        before, after = mouth_frame(encoded.points[..., :2]), mouth_frame(target[..., :2])
+        p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
+        flow = patch_flow(MOUTH, p[:, MOUTH_ANCHORS], q[:, MOUTH_ANCHORS])
+        masks = mouth_masks(q, q)
+        masks = PatchMasks(torch.cat([encoded.mouth_mask, masks.condition[:, 1:]], 1), masks.region)
+        painted = self.mouth(warp_patch(encoded.mouth, flow), encoded.mouth, masks)
+        return _tile(flow, painted, masks.region, before, after)
+
+    def _eye_tiles(self, encoded: Encoded, target: Tensor) -> list[Tile]:
+        flows, warped, conditions, regions, frames = [], [], [], [], []
+        for index, left in enumerate((False, True)):
+            before, after = eye_frame(encoded.points[..., :2], left), eye_frame(target[..., :2], left)
+            p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
+            used = EYE_ANCHORS[left]
+            flow = patch_flow(EYE, p[:, used], q[:, used])
+            masks = eye_masks(q, q, left=left)
+            flows.append(flow)
+            frames.append((before, after))
+            warped.append(warp_patch(encoded.eyes[index : index + 1], flow))
+            conditions.append(torch.cat([encoded.eye_mask[index : index + 1], masks.condition[:, 2:]], 1))
+            regions.append(masks.region)
+        both = PatchMasks(torch.cat(conditions), torch.cat(regions))
+        painted = self.eye(torch.cat(warped), encoded.eyes, both)
+        return [_tile(flows[i], painted[i : i + 1], regions[i], *frames[i]) for i in range(2)]
+
+    def _place(self, coarse: Maps, tiles: list[Tile]) -> Maps:
+        """Put the tiles into the maps. The tiles share one atlas, so that one GridSample places them all."""
+        mouth, right, left = tiles
+        column = torch.cat([right.maps, left.maps], 2)
+        atlas = torch.cat([F.pad(mouth.maps, (0, 0, 0, 2 * EYE.size - MOUTH.size)), column], 3)
+        where = self._atlas_coordinates(tiles)
+        placed = F.grid_sample(atlas, where, padding_mode="zeros", align_corners=False)
+        stacked = upsample(torch.cat([coarse.flow, coarse.keep, coarse.add], 1), MAP_SIZE)
+        window = border_window(MAP_SIZE)
+        cover = placed[:, 5:6] * window
+        return Maps(
+            stacked[:, :2] * (1.0 - cover) + placed[:, :2] * window,
+            stacked[:, 2:3] * (1.0 - cover) + cover,
+            stacked[:, 3:] * (1.0 - cover) + placed[:, 2:5] * window,
+        )
+
+    def _atlas_coordinates(self, tiles: list[Tile]) -> Tensor:
+        """For every pixel of the maps, where it lies in the atlas: [1, n, n, 2]; far outside if in no tile."""
+        extent = torch.tensor([MOUTH.size + EYE.size, 2.0 * EYE.size])
+        sides = torch.tensor([[MOUTH.size], [EYE.size], [EYE.size]])
+        corners = torch.tensor([[0.0, 0.0], [MOUTH.size, 0.0], [MOUTH.size, EYE.size]])
+        axes = torch.cat([tile.frame.axes for tile in tiles])
+        inverse = axes / axes.square().sum(-1, keepdim=True)
+        centre = torch.cat([tile.frame.centre for tile in tiles])
+        # x and y of all pixels in all three tiles' own frames, one matrix product each: [n·n, 3]
+        x, y = (self.get_buffer("map_grid") @ inverse[:, k].T - (centre * inverse[:, k]).sum(-1) for k in (0, 1))
+        inside = (torch.maximum(x.abs(), y.abs()) < 1.0).float()
+        scale, offset = sides / extent, (2.0 * corners + sides) / extent - 1.0
+        far = 3.0
+        placed = [(inside * (q * scale[:, k] + offset[:, k] + far)).sum(-1) - far for k, q in enumerate((x, y))]
+        return torch.stack(placed, -1).reshape(1, MAP_SIZE, MAP_SIZE, 2)
+
+
+def upsample_like(alpha: Tensor, picture: Tensor) -> Tensor:
+    """alpha [1, 1, n, n] at the picture's size."""
+    return F.interpolate(alpha, size=picture.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _tile(flow: Tensor, painted: Tensor, region: Tensor, before: PatchFrame, after: PatchFrame) -> Tile:
+    """Patch coordinates → the square's: where the tile's pixels look in the source minus where they are."""
+    size = flow.shape[-1]
+    grid = pixel_grid(size, flow.device)
+    looked = before.from_patch(grid + flow.permute(0, 2, 3, 1).reshape(1, -1, 2))
+    moved = (looked - after.from_patch(grid)).reshape(1, size, size, 2).permute(0, 3, 1, 2)
+    # Fade to nothing at the tile's border, or neighbours in the atlas would bleed in.
+    fade = ((1.0 - grid.abs().amax(-1)) * 12.0).clamp(0.0, 1.0).reshape(1, 1, size, size)
+    cover = region * fade
+    return Tile(torch.cat([moved * cover, painted * fade, cover], 1), after)
+
+
+def save_student(student: Student, path: Path, record: str) -> None:
+    """Half-precision safetensors, with the training record (JSON text) as metadata."""
+    tensors = {k: v.half() if v.dtype.is_floating_point else v for k, v in student.state_dict().items()}
+    temporary = path.with_suffix(".tmp")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"format": "vivant-student-1", "record": record})
+    temporary.replace(path)
+
+
+def load_student(path: Path) -> tuple[Student, str]:
+    """The student (fp32, evaluation mode) and its training record.
+
+    Raises:
+        ValueError: the file is not a student.
+    """
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    if metadata.get("format") != "vivant-student-1":
+        raise ValueError(f"{path} holds no vivant student.")
+    student = Student()
+    student.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()})
+    return student.eval(), metadata.get("record", "{}")

@@ -1,0 +1,46 @@
+"""Puts the averages of the three runs together into one student.
+
+    python -m vivant.training.assemble --runs runs --output models/weights/student.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from ..models.student import Student, save_student
+from .checkpoint import load_checkpoint
+
+PARTS = {"refiner": "refiner", "mouth": "mouth", "eye": "eye"}
+
+
+def assemble(runs: Path) -> tuple[Student, str]:
+    """The student made of RUNS/{refiner,mouth,eye}/last.safetensors, and its training record as JSON."""
+    student = Student().eval()
+    record: dict[str, object] = {"torch": torch.__version__, "data": "see the model card"}
+    for folder, part in PARTS.items():
+        module = getattr(student, part)
+        metadata = load_checkpoint(runs / folder / "last.safetensors", {"average": module})
+        log = [json.loads(line) for line in (runs / folder / "log.jsonl").read_text().splitlines()]
+        evaluations = [line for line in log if "geometry" in line]
+        record[part] = {**metadata, "evaluation": evaluations[-1] if evaluations else None}
+    return student, json.dumps(record, sort_keys=True)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    student, record = assemble(arguments.runs)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    save_student(student, arguments.output, record)
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
