@@ -28,13 +28,13 @@ class DetectorConfig:
     Attributes:
         size: side of the network's square input.
         strides: (stride in input pixels, anchors per cell), in the order of the network's outputs.
-        min_score: detections below are dropped; MediaPipe's Python default for both detectors.
+        min_score: detections below are dropped; what MediaPipe's graph says.
         min_overlap: detections overlapping more (intersection over union) are one face.
     """
 
     size: int
     strides: tuple[tuple[int, int], ...]
-    min_score: float = 0.5
+    min_score: float
     min_overlap: float = 0.3
 
     def anchors(self) -> np.ndarray:
@@ -47,8 +47,8 @@ class DetectorConfig:
         return np.concatenate(centres).astype(np.float32)
 
 
-SHORT_RANGE = DetectorConfig(size=128, strides=((8, 2), (16, 6)))
-FULL_RANGE = DetectorConfig(size=192, strides=((4, 1),))
+SHORT_RANGE = DetectorConfig(size=128, strides=((8, 2), (16, 6)), min_score=0.5)
+FULL_RANGE = DetectorConfig(size=192, strides=((4, 1),), min_score=0.6)
 
 
 def detect(op: OpBuilder, graph: TfliteGraph, config: DetectorConfig, image: ir.Value) -> dict[str, ir.Value]:
