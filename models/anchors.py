@@ -32,5 +32,7 @@ FACE: Final = (
     + lm.RIGHT_BROW + lm.LEFT_BROW + lm.FACE_OVAL + _FACE_FILL
 )  # fmt: skip
 MOUTH: Final = lm.LIPS_OUTER + lm.LIPS_INNER + _MOUTH_FILL
-RIGHT_EYE: Final = lm.RIGHT_EYE + lm.RIGHT_IRIS + lm.RIGHT_BROW + _RIGHT_EYE_FILL
-LEFT_EYE: Final = [lm.MIRROR[i] for i in RIGHT_EYE]
+RIGHT_LIDS: Final = lm.RIGHT_EYE + lm.RIGHT_BROW + _RIGHT_EYE_FILL
+LEFT_LIDS: Final = [lm.MIRROR[i] for i in RIGHT_LIDS]
+RIGHT_EYEBALL: Final = [*lm.RIGHT_IRIS, lm.RIGHT_EYE[0], lm.RIGHT_EYE[8]]  # with the corners, where it hardly moves
+LEFT_EYEBALL: Final = [lm.MIRROR[i] for i in RIGHT_EYEBALL]

@@ -42,7 +42,8 @@ class PatchConfig:
 
 
 MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
-EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.06)
+EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.09)
+EYEBALL_SIGMA = 0.15  # the eyeball turns as one piece
 
 
 class PatchFrame(NamedTuple):
@@ -85,10 +86,28 @@ def eye_frame(landmarks: Tensor, left: bool, config: PatchConfig = EYE) -> Patch
     return PatchFrame(centre, torch.stack([x_axis * (-half if left else half), y_axis * half], 1))
 
 
-def patch_flow(config: PatchConfig, source: Tensor, target: Tensor) -> Tensor:
-    """Backward flow inside a patch. source, target [B, A, 2] anchors in their own patch coordinates; [B, 2, n, n]."""
+def mouth_flow(source: Tensor, target: Tensor) -> Tensor:
+    """Backward flow inside the mouth's patch. source, target [B, 478, 2] in patch coordinates; [B, 2, n, n]."""
+    return _assigned_flow(MOUTH, MOUTH.sigma, source[:, anchors.MOUTH], target[:, anchors.MOUTH])
+
+
+def eye_flow(source: Tensor, target: Tensor, left: bool) -> Tensor:
+    """Backward flow inside an eye's patch, in two layers: the lids, and the eyeball behind the target's opening.
+
+    An eyeball that turns takes no lid with it, and a lid that closes no iris: one flow for both would tear.
+    source, target [B, 478, 2] in patch coordinates; [B, 2, n, n].
+    """
+    lids = anchors.LEFT_LIDS if left else anchors.RIGHT_LIDS
+    ball = anchors.LEFT_EYEBALL if left else anchors.RIGHT_EYEBALL
+    opening = fill_polygon(target[:, lm.LEFT_EYE if left else lm.RIGHT_EYE], EYE.size)
+    opening = F.avg_pool2d(opening, 3, 1, 1)
+    lid_flow = _assigned_flow(EYE, EYE.sigma, source[:, lids], target[:, lids])
+    return torch.lerp(lid_flow, _assigned_flow(EYE, EYEBALL_SIGMA, source[:, ball], target[:, ball]), opening)
+
+
+def _assigned_flow(config: PatchConfig, sigma: float, source: Tensor, target: Tensor) -> Tensor:
     grid = pixel_grid(config.flow_size, source.device)
-    flow = soft_assignment(grid, target, config.sigma) @ (source - target)
+    flow = soft_assignment(grid, target, sigma) @ (source - target)
     flow = flow.transpose(1, 2).reshape(-1, 2, config.flow_size, config.flow_size)
     return F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
 
@@ -159,7 +178,3 @@ class PatchPainter(nn.Module):
         x = self.mix1(self.up1(self.down2(x1), x1))
         x = self.mix0(self.up0(x, x0))
         return torch.tanh(F.pixel_shuffle(self.head(x).float(), 2)) * masks.region
-
-
-MOUTH_ANCHORS = anchors.MOUTH
-EYE_ANCHORS = {False: anchors.RIGHT_EYE, True: anchors.LEFT_EYE}

@@ -17,25 +17,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import landmarks as lm
+from .anchors import FACE
 from .compose import Maps, background_plate, blend, border_window, render, upsample
 from .geometry import normalise_points, pixel_grid, sample
 from .patch import (
     EYE,
-    EYE_ANCHORS,
     MOUTH,
-    MOUTH_ANCHORS,
     PatchFrame,
     PatchMasks,
     PatchPainter,
+    eye_flow,
     eye_frame,
     eye_masks,
+    mouth_flow,
     mouth_frame,
     mouth_masks,
-    patch_flow,
     warp_patch,
 )
-from .anchors import FACE
 from .refiner import FlowRefiner, RefinerConfig
 
 MAP_SIZE = 256  # raster on which motion and patches are put together
@@ -151,7 +149,7 @@ class Student(nn.Module):
     def _mouth_tile(self, encoded: Encoded, target: Tensor) -> Tile:
         before, after = mouth_frame(encoded.points[..., :2]), mouth_frame(target[..., :2])
         p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
-        flow = patch_flow(MOUTH, p[:, MOUTH_ANCHORS], q[:, MOUTH_ANCHORS])
+        flow = mouth_flow(p, q)
         masks = mouth_masks(q, q)
         masks = PatchMasks(torch.cat([encoded.mouth_mask, masks.condition[:, 1:]], 1), masks.region)
         painted = self.mouth(warp_patch(encoded.mouth, flow), encoded.mouth, masks)
@@ -162,8 +160,7 @@ class Student(nn.Module):
         for index, left in enumerate((False, True)):
             before, after = eye_frame(encoded.points[..., :2], left), eye_frame(target[..., :2], left)
             p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
-            used = EYE_ANCHORS[left]
-            flow = patch_flow(EYE, p[:, used], q[:, used])
+            flow = eye_flow(p, q, left)
             masks = eye_masks(q, q, left=left)
             flows.append(flow)
             frames.append((before, after))

@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models import anchors
 from ..models import landmarks as lm
 from ..models.geometry import pixel_grid, sample
 from ..models.patch import (
-    EYE_ANCHORS,
-    MOUTH_ANCHORS,
     PatchConfig,
     PatchMasks,
+    eye_flow,
     eye_frame,
     eye_masks,
+    mouth_flow,
     mouth_frame,
     mouth_masks,
-    patch_flow,
     warp_patch,
 )
 from .clips import EYE_SIDE, MOUTH_SIDE, FrameCache, PairSampler
@@ -70,14 +70,14 @@ class PatchData:
         target = self._pictures(targets, left, zoom, shift)
         points_source, points_target = (points_source - shift) / zoom, (points_target - shift) / zoom
         if from_photos:
-            source[:from_photos] = self._move(source[:from_photos], points_target, points_source, from_photos, left)
+            made = slice(0, from_photos)
+            source[made] = self._warp(source[made], points_target[made], points_source[made], left)
         if augment:
             source, target = self._recolour(source, target)
         return self._finish(source, target, points_source, points_target, left)
 
     def _finish(self, source: Tensor, target: Tensor, before: Tensor, after: Tensor, left: bool) -> PatchBatch:
-        used = self._anchors(left)
-        warped = warp_patch(source, patch_flow(self.config, before[:, used], after[:, used]))
+        warped = self._warp(source, before, after, left)
         size = self.config.size
         masks = (
             mouth_masks(before, after, size)
@@ -86,8 +86,9 @@ class PatchData:
         )
         return PatchBatch(source, warped, target, masks)
 
-    def _anchors(self, left: bool) -> list[int]:
-        return MOUTH_ANCHORS if self.config.kind == "mouth" else EYE_ANCHORS[left]
+    def _warp(self, picture: Tensor, before: Tensor, after: Tensor, left: bool) -> Tensor:
+        flow = mouth_flow(before, after) if self.config.kind == "mouth" else eye_flow(before, after, left)
+        return warp_patch(picture, flow)
 
     def _points(self, rows: np.ndarray, left: bool) -> Tensor:
         points = torch.from_numpy(self.cache.landmarks[rows, :, :2])
@@ -117,10 +118,6 @@ class PatchData:
         closed = close_lips(photo)
         choose = torch.tensor(self.rng.random(len(photo)) < 0.6)[:, None, None]
         return torch.where(choose, closed, photo + change)
-
-    def _move(self, picture: Tensor, before: Tensor, after: Tensor, count: int, left: bool) -> Tensor:
-        used = self._anchors(left)
-        return warp_patch(picture, patch_flow(self.config, before[:count, used], after[:count, used]))
 
     def _recolour(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The same change of light for both: gain, offset, tint, and sometimes no colour at all."""
@@ -152,7 +149,7 @@ def close_lips(points: Tensor) -> Tensor:
         closed[:, [upper, lm.LIPS_OUTER[k]]] += (0.66 * half)[:, None]
         closed[:, [lower, lm.LIPS_OUTER[ring - k]]] -= (1.34 * half)[:, None]
     lips = set(lm.LIPS_INNER) | set(lm.LIPS_OUTER)
-    others = [i for i in MOUTH_ANCHORS if i not in lips]
+    others = [i for i in anchors.MOUTH if i not in lips]
     below = (points[:, others, 1] - points[:, [14], 1]) / 0.3
     closed[:, others, 1] -= 0.67 * gap[:, 1:] * below.clamp(0, 1)
     return closed
