@@ -43,6 +43,7 @@ class PatchConfig:
 
 MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
 EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.09)
+INSIDE_SIGMA = 0.15  # between the lips
 EYEBALL_SIGMA = 0.15  # the eyeball turns as one piece
 
 
@@ -87,8 +88,15 @@ def eye_frame(landmarks: Tensor, left: bool, config: PatchConfig = EYE) -> Patch
 
 
 def mouth_flow(source: Tensor, target: Tensor) -> Tensor:
-    """Backward flow inside the mouth's patch. source, target [B, 478, 2] in patch coordinates; [B, 2, n, n]."""
-    return _assigned_flow(MOUTH, MOUTH.sigma, source[:, anchors.MOUTH], target[:, anchors.MOUTH])
+    """Backward flow inside the mouth's patch, in two layers: the lips, and smoothly what lies between them.
+
+    A fine soft assignment tears between the lips, where there is nothing to assign; the painter would have to undo it.
+    source, target [B, 478, 2] in patch coordinates; [B, 2, n, n].
+    """
+    opening = F.avg_pool2d(fill_polygon(target[:, lm.LIPS_INNER], MOUTH.size), 3, 1, 1)
+    lips = _assigned_flow(MOUTH, MOUTH.sigma, source[:, anchors.MOUTH], target[:, anchors.MOUTH])
+    inside = _assigned_flow(MOUTH, INSIDE_SIGMA, source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
+    return torch.lerp(lips, inside, opening)
 
 
 def eye_flow(source: Tensor, target: Tensor, left: bool) -> Tensor:

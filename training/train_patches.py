@@ -33,10 +33,10 @@ class PatchTraining:
 
     kind: str = "mouth"
     steps: int = 7000
-    batch: int = 24
+    batch: int = 16
     learning_rate: float = 4e-4
     discriminator_rate: float = 4e-4
-    adversarial_from: float = 0.35
+    adversarial_from: float = 0.3
     weight_l1: float = 10.0
     weight_features: float = 2.0
     weight_adversarial: float = 0.2
