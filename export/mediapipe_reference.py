@@ -40,9 +40,10 @@ def sample_variants() -> dict[str, np.ndarray]:
     """Hard cases made of the two samples, uint8 [H,W,3]: turned, cut at the border, small, many faces, none."""
     astronaut = Image.open(SAMPLES / "astronaut.jpg").convert("RGB")
     hopper = Image.open(SAMPLES / "grace_hopper.jpg").convert("RGB")
-    group = Image.new("RGB", (1024, 640), (90, 110, 130))
-    for index, picture in enumerate((astronaut, hopper, astronaut.transpose(Image.Transpose.FLIP_LEFT_RIGHT))):
-        group.paste(picture.resize((300, 300 + 40 * index)), (20 + 335 * index, 60 + 90 * index))
+    heads = (astronaut.crop((120, 10, 340, 230)), hopper.crop((140, 10, 440, 310)))
+    group = Image.new("RGB", (900, 560), (90, 110, 130))
+    for index, head in enumerate((*heads, heads[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT))):
+        group.paste(head.resize((280, 280), Image.Resampling.BICUBIC), (10 + 300 * index, 20 + 120 * index))
     pictures = {
         "astronaut": astronaut,
         "hopper": hopper,

@@ -72,8 +72,8 @@ def detect(op: OpBuilder, graph: TfliteGraph, config: DetectorConfig, image: ir.
     anchors = op.Gather(constant(op, config.anchors()), found, axis=0)
     points = _decode(op, op.Gather(raw, found, axis=0), anchors, config.size)
 
-    members, kept = _suppress(op, points, config.min_overlap)
-    points, scores = _merge(op, points, scores, members, kept)
+    members, kept = suppress(op, points, config.min_overlap)
+    points, scores = merge(op, points, scores, members, kept)
     return _in_image(op, points, scores, square)
 
 
@@ -98,7 +98,7 @@ def _overlaps(op: OpBuilder, points: ir.Value) -> ir.Value:
     return op.Div(shared, op.Sub(op.Add(area, op.Transpose(area, perm=[1, 0])), shared))
 
 
-def _suppress(op: OpBuilder, points: ir.Value, min_overlap: float) -> tuple[ir.Value, ir.Value]:
+def suppress(op: OpBuilder, points: ir.Value, min_overlap: float) -> tuple[ir.Value, ir.Value]:
     """Greedy suppression of K detections, best first, without a step per detection.
 
     A detection is kept when no better kept one overlaps it. Starting from 'all are kept' and applying that rule to
@@ -138,7 +138,7 @@ def _suppress(op: OpBuilder, points: ir.Value, min_overlap: float) -> tuple[ir.V
     return members, op.Cast(op.Squeeze(kept, [1]), to=ir.DataType.BOOL)
 
 
-def _merge(
+def merge(
     op: OpBuilder, points: ir.Value, scores: ir.Value, members: ir.Value, kept: ir.Value
 ) -> tuple[ir.Value, ir.Value]:
     """Replace each kept detection by the score-weighted mean of what it absorbed; its score stays."""
