@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from typer.models import OptionInfo
 
 from ..runtime.animate import Gains, Settings, Summary, animate
 from ..runtime.errors import OutputError, VivantError
@@ -52,7 +53,8 @@ def parse_face(text: str) -> int | str:
     return int(text)
 
 
-Gain = Annotated[float, typer.Option(min=0.0, max=3.0)]
+def _gain(text: str) -> OptionInfo:
+    return typer.Option(min=0.0, max=3.0, help=text)
 
 
 def animate_command(
@@ -71,11 +73,11 @@ def animate_command(
         typer.Option(metavar="N|all", help="Which face, counted from the left.", show_default="the largest"),
     ] = None,
     size: Annotated[SizeChoice, typer.Option(help="Pixels on a side of the drawn square.")] = SizeChoice.auto,
-    gain_pose: Annotated[Gain, typer.Option(help="Strength of the head's movement.")] = 1.0,
-    gain_expression: Annotated[Gain, typer.Option(help="Strength of all expression.")] = 1.0,
-    gain_eyes: Annotated[Gain, typer.Option(help="Strength of the eyes, in addition.")] = 1.0,
-    gain_lips: Annotated[Gain, typer.Option(help="Strength of the lips, in addition.")] = 1.0,
-    gain_gaze: Annotated[Gain, typer.Option(help="Strength of the gaze.")] = 1.0,
+    gain_pose: Annotated[float, _gain("Strength of the head's movement.")] = 1.0,
+    gain_expression: Annotated[float, _gain("Strength of all expression.")] = 1.0,
+    gain_eyes: Annotated[float, _gain("Strength of the eyes, in addition.")] = 1.0,
+    gain_lips: Annotated[float, _gain("Strength of the lips, in addition.")] = 1.0,
+    gain_gaze: Annotated[float, _gain("Strength of the gaze.")] = 1.0,
     loop: Annotated[int, typer.Option(min=1, max=1000, help="How many times the motion is played.")] = 1,
     neutral: Annotated[
         NeutralChoice, typer.Option(help="A driving video's calm face: its first frame, or the calmest.")

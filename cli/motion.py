@@ -18,7 +18,7 @@ from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, ThreadsOption, no
 
 app = typer.Typer(help="List, extract and show motions.", no_args_is_help=True)
 BARS: Final = "▁▂▃▄▅▆▇█"
-COLUMNS: Final = 60
+COLUMNS: Final = 44
 
 
 @app.command("list")

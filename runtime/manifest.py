@@ -40,13 +40,14 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says, as far as the runtime needs it."""
+    """What `manifest.json` says, as far as the runtime needs it; `training` is the record of how it was trained."""
 
     name: str
     version: str
     graphs: Mapping[str, File]
     presets: Mapping[str, File]
     thresholds: Thresholds
+    training: Mapping[str, Any]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -68,6 +69,7 @@ def read_manifest(folder: Path) -> Manifest:
             graphs=_files(data["graphs"]),
             presets=_files(data["presets"]),
             thresholds=_thresholds(data["thresholds"]),
+            training=dict(data.get("training", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"{path} is incomplete or damaged ({type(error).__name__}: {error}).") from None
