@@ -44,7 +44,8 @@ def camera_displacement(
     covered = np.zeros((SIZE, SIZE), bool)
     covered[top + 1 : bottom - 1, left + 1 : right - 1] = True
     first = luma(frames[0])
-    textured = covered & background(frames[0], bundle) & (np.hypot(*np.gradient(first)) > LEAST_GRADIENT)
+    down, across = np.gradient(first)
+    textured = covered & background(frames[0], bundle) & (np.hypot(down, across) > LEAST_GRADIENT)
     lengths = []
     for target in targets:
         second, visible = luma(frames[target]), covered & background(frames[target], bundle)

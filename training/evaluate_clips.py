@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,6 +68,16 @@ class TrackedClip:
         """The part of an S × S picture that the film's frame covers."""
         top, bottom, left, right = self.inside
         return picture[top:bottom, left:right]
+
+    def only(self, frames: list[int]) -> TrackedClip:
+        """The clip reduced to some of its frames; the first of them must be 0."""
+        return replace(
+            self,
+            frames=self.frames[frames],
+            landmarks=self.landmarks[frames],
+            regions=self.regions[frames],
+            found=self.found[frames],
+        )
 
     def targets(self, step: int | None, count: int) -> list[int]:
         """Frames to generate: every ``step``-th after the source, or ``count`` spread evenly; those with a face."""
@@ -147,7 +158,7 @@ def whole_square(size: int) -> NDArray[np.float32]:
     return np.array([size / 2, size / 2, size, 0], np.float32)
 
 
-def find_clips(videos: list[Path]) -> list[Clip]:
+def find_clips(videos: Sequence[Path]) -> list[Clip]:
     """The videos with the people they show, from an ``index.csv`` in the folder above the videos if there is one."""
     people: dict[Path, str] = {}
     for folder in {video.resolve().parent for video in videos}:
@@ -206,7 +217,7 @@ def track_clip(clip: Clip, bundle: Bundle, size: int) -> TrackedClip:
     if not frames:
         raise ClipSkipped("The clip shows no face.")
     points = np.stack(landmarks)
-    found = np.isfinite(points).all((1, 2))
+    found = np.asarray(np.isfinite(points).all((1, 2)))
     return TrackedClip(
         clip.path.name, clip.person, fps, np.stack(frames), points, np.stack(regions), found, inside, notes=tuple(notes)
     )

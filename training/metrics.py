@@ -140,9 +140,15 @@ def laplacian_energy(picture: Array, mask: Mask) -> float:
     return float(np.square(values).mean(dtype=np.float64)) if values.size else float("nan")
 
 
-def sharpness_ratio(generated: Array, true: Array, true_landmarks: Array) -> float:
-    """Laplacian energy inside the true face's oval, generated / true: 1 = as sharp, under 1 = softer."""
+def sharpness_ratio(generated: Array, true: Array, true_landmarks: Array, valid: Mask | None = None) -> float:
+    """Laplacian energy inside the true face's oval, generated / true: 1 = as sharp, under 1 = softer.
+
+    Args:
+        valid: [H, W], pixels that count; all if None.
+    """
     mask = face_mask(true_landmarks, (true.shape[0], true.shape[1]))
+    if valid is not None:
+        mask &= valid
     energy = laplacian_energy(true, mask)
     return laplacian_energy(generated, mask) / energy if energy > 0 else float("nan")
 
