@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from safetensors import SafetensorError
 
 from ..runtime.bench import Timing, bench
 from ..runtime.errors import VivantError
@@ -75,7 +76,7 @@ def export_command(
     check_writable(output)
     try:
         export_bundle(checkpoint, output, mediapipe)
-    except (ValueError, OSError) as error:  # no student, no wheel, no place
+    except (ValueError, OSError, SafetensorError) as error:  # no student, no wheel, no place
         raise VivantError(f"The bundle was not exported: {error}") from None
     say(str(output))
 

@@ -71,7 +71,7 @@ def _track_picture(bundle: Bundle, source: Path, pixels: np.ndarray, draw: Path 
     if not faces:
         note(f"No face was found in {source.name}.")
     return {
-        "file": str(source),
+        "source": str(source),
         "width": pixels.shape[1],
         "height": pixels.shape[0],
         "landmarks": np.array([face.landmarks for face in faces], np.float32).reshape(-1, 478, 3),
@@ -94,7 +94,7 @@ def _track_video(bundle: Bundle, source: Path, draw: Path | None) -> dict[str, A
 def _values(source: Path, performance: Performance) -> dict[str, Any]:
     faces = [Face(points, 1.0, np.zeros(4, np.float32)) for points in performance.landmarks]
     return {
-        "file": str(source),
+        "source": str(source),
         "width": performance.width,
         "height": performance.height,
         "fps": performance.fps,

@@ -158,7 +158,6 @@ def _notes(performance: Performance, name: str) -> list[str]:
     cuts = performance.shots[1:]
     if cuts:
         times = ", ".join(f"{frame / performance.fps:.1f} s" for frame in cuts)
-        notes.append(
-            f"{name} has {len(cuts)} cut{'s' * (len(cuts) > 1)} (at {times}); every shot moves from rest anew."
-        )
+        count = f"{len(cuts)} cut" if len(cuts) == 1 else f"{len(cuts)} cuts"
+        notes.append(f"{name} has {count} (at {times}); every shot starts from rest.")
     return notes
