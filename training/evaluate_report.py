@@ -201,10 +201,12 @@ def as_markdown(evaluation: Evaluation) -> str:
     for title, clips in (("still", still), ("moving", moving)):
         if clips:
             people, targets = len({clip.person for clip in clips}), sum(clip.targets for clip in clips)
-            parts.append(f"## Self-reenactment, {title} camera: {len(clips)} clips, {people} people, {targets} targets")
+            parts.append(
+                f"## Self-reenactment, {title} camera (clips {len(clips)}, people {people}, targets {targets})"
+            )
             parts.append(self_table(evaluation.methods, clips, with_aims=title == "still"))
     if evaluation.cross:
-        parts.append(f"## Cross-reenactment: {len(evaluation.cross)} pairs")
+        parts.append(f"## Cross-reenactment (pairs {len(evaluation.cross)})")
         parts.append("Identity and sharpness against the source photo, landmarks against the asked target.")
         parts.append(cross_table(evaluation.cross))
     parts += ["## Clips", clip_table(evaluation)]
@@ -223,18 +225,27 @@ def self_table(methods: Sequence[str], clips: Sequence[SelfResult], with_aims: b
     compared = methods[-1] if BASELINE in methods and methods[-1] != BASELINE else None
     header = ["", *methods]
     if compared:
-        header += [f"{compared} / {BASELINE}", *(["aim", "reached"] if with_aims else [])]
+        header += [f"{compared} against {BASELINE}", *(["aim", "reached"] if with_aims else [])]
     rows = []
     for measure in MEASURES:
         values = {method: summaries[method].get(measure.key, float("nan")) for method in methods}
         row = [measure.title, *(number(value, measure.decimals) for value in values.values())]
         if compared:
             value, base = values[compared], values[BASELINE]
-            row.append(number(100 * value / base, 0, " %") if base else "–")
+            row.append(comparison(measure, value, base))
             if with_aims:
                 row += [measure.aim.text, verdict(measure.aim, value, base)] if measure.aim else ["", ""]
         rows.append(row)
     return table(header, rows)
+
+
+def comparison(measure: Measure, value: float, base: float) -> str:
+    """The change in per cent where less is better, else the difference."""
+    if not (math.isfinite(value) and math.isfinite(base)):
+        return "–"
+    if measure.title.endswith("↓"):
+        return f"{100 * (value / base - 1):+.0f} %" if base else "–"
+    return f"{value - base:+.{measure.decimals}f}"
 
 
 def verdict(aim: Aim, value: float, base: float) -> str:

@@ -180,8 +180,9 @@ def jitter_ratio(generated: Array, true: Array) -> float:
 
 
 def gaze_offset(landmarks: Array) -> NDArray[np.float64]:
-    """Horizontal place of the irises between the eye corners, mean of both eyes, in eye widths: 0 = in the middle,
-    positive = towards the picture's right, about ±0.2 at the extremes.
+    """Horizontal place of the irises between the eye corners, in eye widths: 0 = in the middle, positive = towards the
+    picture's right, about ±0.2 at the extremes. Both eyes together, each by the square of its visible width, so that
+    the far eye of a turned head hardly counts.
 
     Args:
         landmarks: [..., 478, 2 or 3].
@@ -190,7 +191,7 @@ def gaze_offset(landmarks: Array) -> NDArray[np.float64]:
         [...] offsets.
     """
     points = np.asarray(landmarks, np.float64)[..., :2]
-    offsets = []
+    along, width = np.zeros(points.shape[:-2]), np.zeros(points.shape[:-2])
     # Both axes run to the right on screen for an upright face: outer to inner corner, then inner to outer.
     for start, end, iris in (
         (RIGHT_EYE[0], RIGHT_EYE[EYE_INNER], RIGHT_IRIS[0]),
@@ -198,8 +199,9 @@ def gaze_offset(landmarks: Array) -> NDArray[np.float64]:
     ):
         axis = points[..., end, :] - points[..., start, :]
         from_middle = points[..., iris, :] - 0.5 * (points[..., start, :] + points[..., end, :])
-        offsets.append((from_middle * axis).sum(-1) / np.maximum(np.square(axis).sum(-1), 1e-9))
-    return np.mean(offsets, axis=0)
+        along += (from_middle * axis).sum(-1)
+        width += np.square(axis).sum(-1)
+    return along / np.maximum(width, 1e-9)
 
 
 def eye_openness(landmarks: Array) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from vivant.training.evaluate import evaluate, heldout_videos
 from vivant.training.evaluate_clips import Clip, ClipSkipped, Square, TrackedClip, find_clips, load_clip
 from vivant.training.evaluate_cross import cross_pairs
 from vivant.training.evaluate_measures import Observer, SourcePhoto, score_against_source
-from vivant.training.evaluate_report import Aim, finite, table, verdict
+from vivant.training.evaluate_report import Aim, Measure, comparison, finite, table, verdict
 from vivant.training.evaluate_self import Gaze, mean_scores
 
 FRAMES = 9
@@ -114,7 +114,8 @@ def test_report_of_all_methods(clips: dict[str, Path], tmp_path: Path) -> None:
     assert [pair["source"] for pair in report["pairs"]] == ["rest.mp4", "pan.mp4"]
     assert set(report["cross"]) == {"geometry", "ours"}
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "## Self-reenactment, still camera: 1 clips" in text and "| ours / geometry | aim | reached |" in text
+    assert "## Self-reenactment, still camera (clips 1, people 1, targets 8)" in text
+    assert "| ours against geometry | aim | reached |" in text
     with Image.open(tmp_path / "out" / "sheet_self.png") as sheet:
         assert sheet.size == (7 * 192, 18 + 2 * (192 + 18))
     assert evaluation.seconds > 0
@@ -306,3 +307,6 @@ def test_tables_and_verdicts() -> None:
     lower = Aim("30 % lower", lambda value, base: value <= 0.7 * base)
     assert verdict(lower, 0.6, 1.0) == "yes" and verdict(lower, 0.8, 1.0) == "no"
     assert verdict(lower, float("nan"), 1.0) == "not measured"
+    error, quality = Measure("l1", "L1 ↓", 4, "", lower), Measure("psnr", "PSNR ↑", 2, "")
+    assert comparison(error, 0.6, 0.8) == "-25 %" and comparison(quality, 24.5, 26.0) == "-1.50"
+    assert comparison(error, float("nan"), 1.0) == "–"

@@ -158,6 +158,14 @@ def test_gaze_offset_is_in_eye_widths_towards_the_right() -> None:
     assert metrics.gaze_offset(series) == pytest.approx([-0.05, 0, 0.15])
 
 
+def test_gaze_offset_trusts_the_wider_eye() -> None:
+    points = drawn_landmarks(4.0)
+    far = [*LEFT_EYE, *LEFT_IRIS]
+    points[far, 0] = 196 + 0.25 * (points[far, 0] - 196)  # a quarter as wide, and looking the other way
+    points[LEFT_IRIS, 0] = 195
+    assert metrics.gaze_offset(points) == pytest.approx((4 * 40 - 1 * 10) / (40**2 + 10**2))
+
+
 def test_gaze_offset_does_not_change_with_the_picture_turned() -> None:
     points = drawn_landmarks(4.0)[:, :2]
     cos, sin = math.cos(0.4), math.sin(0.4)
