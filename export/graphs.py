@@ -55,7 +55,7 @@ class PasteGraph(nn.Module):
 
 def build_student_graphs(student: Student) -> dict[str, onnx.ModelProto]:
     """The graphs `encode`, `render` and `paste`, with the inputs and outputs that docs/architecture.md lists."""
-    face = canonical_face().points * 16.0 + 128.0
+    face = canonical_face().points * 64.0 + 128.0
     image = torch.randint(0, 255, (300, 280, 3), dtype=torch.uint8)
     inputs = {
         "image": image,

@@ -12,6 +12,7 @@ from .geometry import pixel_grid, sample
 from .refiner import Motion
 
 BORDER = 0.16  # towards the square's edge all motion fades out over this share of the half side: no seam
+EDGE = 1.0 - 1.0 / 64  # it is gone at the centre of the refiner's outermost pixels
 
 
 class Maps(NamedTuple):
@@ -32,7 +33,7 @@ def upsample(maps: Tensor, size: int) -> Tensor:
 def border_window(size: int, device: torch.device | str | None = None) -> Tensor:
     """1 in the middle, falling smoothly to 0 at the square's edge: [1, 1, size, size]."""
     reach = pixel_grid(size, device).abs().amax(-1).reshape(1, 1, size, size)
-    ramp = ((1.0 - reach) / BORDER).clamp(0.0, 1.0)
+    ramp = ((EDGE - reach) / BORDER).clamp(0.0, 1.0)
     return ramp * ramp * (3.0 - 2.0 * ramp)
 
 

@@ -133,7 +133,7 @@ class Student(nn.Module):
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
         tiles = [self._mouth_tile(encoded, points), *self._eye_tiles(encoded, points)]
         picture = render(encoded.texture, self._place(coarse, tiles))
-        alpha = border_window(32).sqrt()
+        alpha = border_window(64).sqrt()
         return torch.cat([picture, upsample_like(alpha, picture)], 1)
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:

@@ -43,6 +43,7 @@ class PatchTraining:
     photo_share: float = 0.3
     ema: float = 0.999
     evaluate_every: int = 1000
+    evaluation_batches: int = 8
     seed: int = 0
 
 
@@ -68,7 +69,7 @@ class PatchTrainer:
         self.modules = {"painter": self.painter, "discriminator": self.discriminator, "average": self.average.module}
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
         self.step = 0
-        self.fixed = [self.held_out.batch(24, augment=False) for _ in range(8)]
+        self.fixed = [self.held_out.batch(24, augment=False) for _ in range(config.evaluation_batches)]
         output.mkdir(parents=True, exist_ok=True)
         last = output / "last.safetensors"
         if last.exists():

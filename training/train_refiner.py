@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..models.compose import background_plate, blend, render
 from ..models.geometry import warp_by_landmarks
@@ -41,6 +42,7 @@ class RefinerTraining:
     person_weight: float = 1.0
     ema: float = 0.999
     evaluate_every: int = 500
+    evaluation_batches: int = 16
     seed: int = 0
 
 
@@ -66,7 +68,7 @@ class RefinerTrainer:
             self.refiner.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-4
         )
         held_out = FrameData(cache, "heldout", 1)
-        self.fixed = [held_out.batch(12, augment=False) for _ in range(16)]
+        self.fixed = [held_out.batch(12, augment=False) for _ in range(config.evaluation_batches)]
         self.modules = {"refiner": self.refiner, "average": self.average.module}
         self.optimisers = {"optimiser": self.optimiser}
         self.step = 0
@@ -115,7 +117,7 @@ class RefinerTrainer:
                     sums[f"{name}_ssim"] += float(1 - dissimilarity(made, batch.target, batch.valid)) / len(self.fixed)
             if number == 0:
                 columns = [batch.source, geometry, picture, batch.target, motion.matte]
-                columns[-1] = torch.nn.functional.interpolate(columns[-1], scale_factor=2.0)
+                columns[-1] = F.interpolate(columns[-1], scale_factor=2.0)
                 save_sheet(self.output / f"sheet_{self.step:06d}.png", columns, scale=1)
         return sums
 

@@ -1,0 +1,148 @@
+"""Proof that a bundle's graphs compute what torch computes: on real photos, graph by graph and end to end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models.head import Head
+from ..models.motion import Motion, Retarget
+from ..models.student import load_student
+from ..runtime.errors import VivantError
+from ..runtime.faces import find_faces
+from ..runtime.images import load_photo
+from ..runtime.session import Bundle, Tensors
+from ..runtime.tracks import MotionTrack
+from .bundle import WEIGHTS
+from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, RenderGraph
+from .signatures import TOLERANCES
+
+SAMPLES = Path(__file__).resolve().parents[1] / "models" / "samples"
+FRAMES = 6  # frames of each preset that are compared
+RANDOM_SEEDS = (0, 1)
+
+
+class VerificationError(VivantError):
+    """A graph differs from torch by more than its tolerance, or the weights are not the bundle's."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest |ONNX Runtime − torch| of a graph over `runs` runs, in the unit of its outputs."""
+
+    graph: str
+    runs: int
+    largest: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return self.largest <= self.tolerance
+
+
+class _Comparison:
+    """Runs a graph in both hosts on the same inputs and remembers the largest difference."""
+
+    def __init__(self, bundle: Bundle, modules: Mapping[str, nn.Module]) -> None:
+        self.bundle, self.modules = bundle, modules
+        self.largest = dict.fromkeys([*modules, "end to end"], 0.0)
+        self.runs = dict.fromkeys(self.largest, 0)
+
+    @torch.no_grad()
+    def __call__(self, name: str, feeds: Tensors) -> Tensors:
+        graph = self.bundle.graph(name)
+        got = graph(feeds)
+        expected = self.modules[name](*(torch.tensor(feeds[key]) for key in graph.inputs))
+        values = [expected] if isinstance(expected, Tensor) else list(expected)
+        for output, value in zip(graph.outputs, values, strict=True):
+            self.record(name, got[output], value.numpy())
+        self.runs[name] += 1
+        return got
+
+    def record(self, name: str, got: np.ndarray, expected: np.ndarray) -> None:
+        difference = np.abs(got.astype(np.float64) - expected.astype(np.float64))
+        self.largest[name] = max(self.largest[name], float(difference.max()))
+
+
+def verify_bundle(
+    folder: Path,
+    checkpoint: Path = WEIGHTS,
+    photos: Sequence[Path] = (),
+    on_photo: Callable[[str], None] = lambda _: None,
+) -> list[Difference]:
+    """Compare every graph that has a torch original.
+
+    Args:
+        folder: the bundle. checkpoint: the student it was exported from.
+        photos: pictures with a face; the shipped samples by default.
+        on_photo: told the name of each photo before it is used.
+
+    Returns:
+        one `Difference` per graph, and one for whole frames in grey levels ("end to end": torch alone against ONNX
+        Runtime alone, from landmarks to frame, where small differences may add up).
+
+    Raises:
+        VerificationError: the checkpoint is not the one that the bundle was exported from.
+    """
+    bundle = Bundle(folder)
+    known = bundle.manifest.training.get("weights_sha256")
+    if hashlib.sha256(checkpoint.read_bytes()).hexdigest() != known:
+        raise VerificationError(f"The bundle {folder} was not exported from {checkpoint}.")
+    student, _ = load_student(checkpoint)
+    modules = {
+        "head": Head(),
+        "motion": Motion(),
+        "retarget": Retarget(),
+        "encode": EncodeGraph(student),
+        "render": RenderGraph(student),
+        "paste": PasteGraph(),
+    }
+    compare = _Comparison(bundle, modules)
+    for path in photos or sorted(SAMPLES.glob("*.jpg")):
+        on_photo(path.name)
+        _compare_photo(bundle, compare, load_photo(path).pixels)
+    tolerances = TOLERANCES | {"end to end": 1.0}
+    return [Difference(name, compare.runs[name], compare.largest[name], tolerances[name]) for name in compare.largest]
+
+
+def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray) -> None:
+    face = find_faces(bundle, photo)[0]
+    region = compare("head", {"landmarks": face.landmarks})["region"]
+    matte = bundle.graph("matte")({"image": photo, "region": region})["matte"]
+    for size in (256, 512):
+        feeds = {"image": photo, "landmarks": face.landmarks, "region": region, "matte": matte}
+        feeds["size"] = np.array(size, np.int64)
+        encoded = compare("encode", feeds)
+        with torch.no_grad():
+            reference = compare.modules["encode"](*(torch.tensor(value) for value in feeds.values()))
+        for target in _targets(bundle, compare, face.landmarks):
+            inputs = {name: encoded[name] for name in ENCODED_NAMES}
+            frame = compare("render", {**inputs, "target": target})["frame"]
+            with torch.no_grad():
+                alone = compare.modules["render"](*reference, torch.from_numpy(target)).numpy()
+            compare.record("end to end", frame, alone)
+            compare.runs["end to end"] += 1
+        side = round(float(region[2]))
+        backdrop = np.random.default_rng(size).integers(0, 256, (side, side, 3), np.uint8)
+        compare("paste", {"frame": frame, "backdrop": backdrop})
+
+
+def _targets(bundle: Bundle, compare: _Comparison, source: np.ndarray) -> Iterator[np.ndarray]:
+    """Target landmarks: frames of every preset through `retarget`, and random movements through `motion` too."""
+    gains = np.ones(5, np.float32)
+    for name in bundle.manifest.presets:
+        track = MotionTrack.load(bundle.preset(name))
+        for index in np.linspace(0, len(track) - 1, FRAMES).astype(int):
+            frame = track.frame(int(index))
+            yield compare("retarget", {"source": source, **vars(frame), "gains": gains})["target"]
+    for seed in RANDOM_SEEDS:
+        random = np.random.default_rng(seed)
+        shaken = source + random.normal(0, 1.5, source.shape).astype(np.float32)
+        moved = compare("motion", {"neutral": source, "driver": shaken})
+        yield compare("retarget", {"source": source, **moved, "gains": gains})["target"]

@@ -1,0 +1,153 @@
+"""The student's building blocks: frames, composition, placing, and what must hold whatever the weights are."""
+
+import numpy as np
+import pytest
+import torch
+
+from vivant.models import landmarks as lm
+from vivant.models.canonical_face import canonical_face
+from vivant.models.compose import Maps, background_plate, blend, border_window, render
+from vivant.models.patch import eye_flow, eye_frame, mouth_flow, mouth_frame
+from vivant.models.refiner import FlowRefiner, Motion, RefinerConfig
+from vivant.models.student import Encoded, Student, load_student, sample_photo, save_student
+
+FACE = canonical_face().points * 64.0 + torch.tensor([150.0, 140.0, 0.0])
+REGION = torch.tensor([150.0, 140.0, 256.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def student() -> Student:
+    """Untrained, but with heads that do something."""
+    torch.manual_seed(0)
+    student = Student().eval()
+    for head in (student.refiner.head, student.mouth.head, student.eye.head):
+        torch.nn.init.normal_(head.weight, std=0.05)
+    return student
+
+
+@pytest.fixture(scope="module")
+def encoded(student: Student) -> Encoded:
+    torch.manual_seed(1)
+    photo = torch.nn.functional.interpolate(torch.rand(1, 3, 30, 32), (300, 320), mode="bicubic").clamp(0, 1)
+    with torch.no_grad():
+        return student.encode(photo, FACE, REGION, torch.rand(1, 1, 256, 256).round(), 256)
+
+
+def test_patch_frames_keep_points() -> None:
+    points = FACE[None, :, :2]
+    for frame in (mouth_frame(points), eye_frame(points, False), eye_frame(points, True)):
+        torch.testing.assert_close(frame.from_patch(frame.to_patch(points)), points, atol=1e-3, rtol=0)
+    assert mouth_frame(points).to_patch(points)[0, lm.LIPS_OUTER].abs().max() < 1
+    assert eye_frame(points, True).to_patch(points)[0, lm.LEFT_EYE].abs().max() < 1
+
+
+def test_left_eye_is_seen_as_a_right_one() -> None:
+    points = FACE[None, :, :2].clone()
+    points[..., 0] = 300 - points[:, lm.MIRROR, 0]
+    points[..., 1] = points[:, lm.MIRROR, 1]
+    right = eye_frame(FACE[None, :, :2], False).to_patch(FACE[None, :, :2])[0, lm.RIGHT_EYE]
+    left = eye_frame(points, True).to_patch(points)[0, lm.LEFT_EYE]
+    torch.testing.assert_close(right, left, atol=1e-4, rtol=0)
+
+
+def test_unmoved_patches_have_no_flow() -> None:
+    points = mouth_frame(FACE[None, :, :2]).to_patch(FACE[None, :, :2])
+    assert mouth_flow(points, points).abs().max() == 0
+    assert eye_flow(points, points, True).abs().max() == 0
+
+
+def test_blink_lets_no_eyeball_through() -> None:
+    """Lids that meet leave no opening: the flow is the lids' own, wherever the iris went."""
+    points = eye_frame(FACE[None, :, :2], False).to_patch(FACE[None, :, :2])
+    closed = points.clone()
+    closed[:, lm.RIGHT_EYE, 1] = points[:, lm.RIGHT_EYE, 1].mean()
+    moved = closed.clone()
+    moved[:, lm.RIGHT_IRIS] += 0.3
+    torch.testing.assert_close(eye_flow(points, closed, False), eye_flow(points, moved, False))
+
+
+def test_sampling_keeps_pixels_and_averages_fine_photos() -> None:
+    photo = torch.rand(1, 3, 40, 44)
+    y, x = torch.meshgrid(torch.arange(8) + 10.5, torch.arange(8) + 20.5, indexing="ij")
+    got = sample_photo(photo, torch.stack([x, y], -1)[None], torch.tensor(1.0))
+    torch.testing.assert_close(got, photo[..., 10:18, 20:28], atol=1e-5, rtol=0)
+    chequers = (torch.arange(64)[:, None] + torch.arange(64)[None]).remainder(2).float().expand(1, 3, -1, -1)
+    centres = torch.arange(16) * 4.0 + 2.0
+    where = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1)[None]
+    assert (sample_photo(chequers, where, torch.tensor(4.0)) - 0.5).abs().max() < 0.1
+
+
+def test_untrained_refiner_is_the_geometry() -> None:
+    refiner = FlowRefiner(RefinerConfig()).eval()
+    anchors = torch.rand(1, 176, 3) - 0.5
+    features = refiner.encode(torch.rand(1, 3, 128, 128), torch.rand(1, 1, 128, 128))
+    still = refiner(features, anchors, anchors)
+    assert still.flow.abs().max() < 1e-5
+    assert still.shade.abs().max() == 0
+
+
+def test_still_person_keeps_every_pixel() -> None:
+    """A matte that did not change uncovers nothing, even at its soft edge."""
+    matte = torch.rand(1, 1, 64, 64)
+    still = Motion(torch.zeros(1, 64, 64, 2), matte, torch.zeros(1, 3, 64, 64))
+    maps = blend(still, matte, torch.rand(1, 3, 64, 64))
+    texture = torch.rand(1, 3, 128, 128)
+    torch.testing.assert_close(render(texture, maps), texture, atol=1e-5, rtol=0)
+
+
+def test_plate_knows_the_background_and_nothing_of_the_person() -> None:
+    picture, matte = torch.full((1, 3, 128, 128), 0.2), torch.zeros(1, 1, 128, 128)
+    picture[..., 40:90, 40:90], matte[..., 38:92, 38:92] = 0.9, 1.0
+    torch.testing.assert_close(background_plate(picture, matte), torch.full((1, 3, 64, 64), 0.2), atol=2e-3, rtol=0)
+
+
+def test_motion_fades_at_the_border() -> None:
+    window = border_window(64)
+    assert window[..., 0, :].max() == 0
+    assert window[..., 20:44, 20:44].min() == 1
+
+
+def test_frame_meets_the_photo_at_the_border(student: Student, encoded: Encoded) -> None:
+    target = FACE + torch.tensor([9.0, 5.0, 0.0])
+    with torch.no_grad():
+        rgba = student(encoded, target)
+    assert rgba.shape == (1, 4, 256, 256)
+    edge = torch.zeros(256, 256, dtype=torch.bool)
+    edge[[0, -1]] = edge[:, [0, -1]] = True
+    assert (rgba[:, :3] - encoded.texture)[..., edge].abs().max() < 1e-4
+    assert (rgba[:, :3] - encoded.texture).abs().max() > 0.1
+    assert rgba[:, 3].min() < 0.1 and rgba[:, 3, 128, 128] == 1
+
+
+def test_tiles_land_on_their_features(student: Student, encoded: Encoded) -> None:
+    """What is painted at a patch's centre appears at that place of the square."""
+    coarse = Maps(torch.zeros(1, 2, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64))
+    points = encoded.points
+    tiles = [student._mouth_tile(encoded, points), *student._eye_tiles(encoded, points)]
+    for index, tile in enumerate(tiles):
+        empty = [t._replace(maps=torch.zeros_like(t.maps)) for t in tiles]
+        marked = torch.zeros_like(tile.maps)
+        middle = marked.shape[-1] // 2
+        marked[:, 2:5, middle - 2 : middle + 2, middle - 2 : middle + 2] = 1
+        empty[index] = tile._replace(maps=marked)
+        added = student._place(coarse, empty).add[0, 0].detach().numpy()
+        y, x = np.unravel_index(added.argmax(), added.shape)
+        expected = (tile.frame.centre[0].numpy() + 1) * 128
+        assert np.abs(np.array([x + 0.5, y + 0.5]) - expected).max() < 3
+
+
+def test_saved_student_comes_back(student: Student, tmp_path) -> None:
+    save_student(student, tmp_path / "student.safetensors", '{"steps": 3}')
+    again, record = load_student(tmp_path / "student.safetensors")
+    assert record == '{"steps": 3}'
+    weights, loaded = student.state_dict(), again.state_dict()
+    for name, value in weights.items():
+        torch.testing.assert_close(loaded[name].float(), value.float(), atol=2e-3, rtol=2e-3)
+
+
+def test_foreign_file_is_no_student(tmp_path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(ValueError, match="no vivant student"):
+        load_student(tmp_path / "x.safetensors")

@@ -1,0 +1,110 @@
+"""From files to a trained step: preparing, drawing pairs, learning, resuming."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from clipmaking import write_video
+from PIL import Image
+
+from vivant.models import landmarks as lm
+from vivant.models.patch import MOUTH
+from vivant.training.checkpoint import CheckpointError, load_checkpoint
+from vivant.training.clips import FrameCache, PairSampler
+from vivant.training.frame_data import FrameData
+from vivant.training.patch_data import PatchData, close_lips
+from vivant.training.prepare import Job, merge, prepare_file
+from vivant.training.train_patches import PatchTrainer, PatchTraining
+from vivant.training.train_refiner import RefinerTrainer, RefinerTraining
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory, astronaut: Path) -> FrameCache:
+    """Two "films" (a photo that drifts, one of them held out) and a photo, prepared."""
+    folder = tmp_path_factory.mktemp("cache")
+    parts = folder / "parts"
+    parts.mkdir()
+    picture = np.asarray(Image.open(astronaut).convert("RGB").crop((60, 0, 400, 340)))
+    frames = [np.roll(picture, shift, 1) for shift in range(0, 12, 2)]
+    for name, person, split in (("a.mp4", "p0", "train"), ("b.mp4", "p1", "heldout")):
+        write_video(folder / name, frames, fps=8)
+        assert prepare_file(Job(folder / name, person, split, "video"), parts) == len(frames)
+    assert prepare_file(Job(astronaut, "photo", "train", "photo"), parts) == 1
+    assert merge(parts, folder) == 13
+    return FrameCache(folder)
+
+
+def test_prepared_patches_show_mouth_and_eyes(cache: FrameCache) -> None:
+    """The prepared left eye is the picture's, so mirrored it looks like the right one; the mouth is red."""
+    photo = next(row for row, entry in enumerate(cache.index) if entry["kind"] == "photo")
+    assert cache.frames.shape[1:] == (304, 304, 3)
+    middle = cache.mouth[photo, 50:80, 44:84].reshape(-1, 3).mean(0)
+    assert middle[0] > middle[1] + 20
+    right, left = cache.eyes[photo].astype(float)
+    mirrored, straight = (np.corrcoef(right.ravel(), other.ravel())[0, 1] for other in (left[:, ::-1], left))
+    assert mirrored > straight
+
+
+def test_held_out_people_are_never_drawn(cache: FrameCache) -> None:
+    sampler = PairSampler(cache, cache.scenes("train", "video"), np.random.default_rng(0))
+    people = {cache.index[row]["person"] for _ in range(40) for row in sampler.pair()}
+    assert people == {"p0"}
+    assert all(cache.index[row]["split"] == "train" for row in PatchData(cache, MOUTH, "train", 0, 0.5).photos)
+
+
+def test_pairs_share_a_scene(cache: FrameCache) -> None:
+    sampler = PairSampler(cache, cache.scenes("heldout", "video"), np.random.default_rng(0))
+    assert all(cache.index[a]["clip"] == cache.index[b]["clip"] for a, b in (sampler.pair() for _ in range(20)))
+
+
+def test_closed_lips_meet(cache: FrameCache) -> None:
+    points = torch.from_numpy(cache.landmarks[:1, :, :2])
+    closed = close_lips(points)[0]
+    gaps = [closed[lm.LIPS_INNER[k], 1] - closed[lm.LIPS_INNER[20 - k], 1] for k in range(1, 10)]
+    before = points[0, lm.LIPS_INNER[5], 1] - points[0, lm.LIPS_INNER[15], 1]
+    assert max(abs(float(gap)) for gap in gaps) < 0.05 * abs(float(before)) + 1e-3
+    assert float(closed[152, 1]) <= float(points[0, 152, 1])
+
+
+def test_frame_batches_line_up(cache: FrameCache) -> None:
+    """Landmarks and pixels of a batch belong together: undoing the drift by the landmarks matches the pictures."""
+    batch = FrameData(cache, "train", 0).batch(4, augment=False)
+    shift = (batch.target_anchors - batch.source_anchors)[..., 0].median(1).values * 64
+    for source, target, moved in zip(batch.source, batch.target, shift, strict=True):
+        rolled = torch.roll(source, round(float(moved)), -1)[:, 30:-30, 30:-30]
+        assert (rolled - target[:, 30:-30, 30:-30]).abs().mean() < 0.05
+
+
+@pytest.mark.parametrize("kind", ["mouth", "eye"])
+def test_patch_training_learns_and_resumes(cache: FrameCache, tmp_path: Path, kind: str) -> None:
+    config = PatchTraining(kind=kind, steps=4, batch=2, adversarial_from=0.5, evaluate_every=2, evaluation_batches=1)
+    trainer = PatchTrainer(replace(config, steps=2), cache, tmp_path)
+    trainer.run()
+    resumed = PatchTrainer(config, cache, tmp_path)
+    assert resumed.step == 2
+    for name, value in trainer.painter.state_dict().items():
+        assert torch.equal(resumed.painter.state_dict()[name], value)
+    resumed.run()
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log if "painted" in line] == [2, 4]
+    assert (tmp_path / "sheet_000004.png").exists()
+
+
+def test_refiner_training_learns(cache: FrameCache, tmp_path: Path) -> None:
+    trainer = RefinerTrainer(RefinerTraining(steps=8, batch=2, learning_rate=2e-3, evaluation_batches=1), cache, tmp_path)
+    batch = trainer.data.batch(4)
+    losses = [trainer.train_step(batch)["l1"] for _ in range(8)]
+    assert losses[-1] < losses[0]
+    assert set(trainer.evaluate()) >= {"still", "geometry", "refined"}
+
+
+def test_checkpoint_of_another_configuration_is_refused(cache: FrameCache, tmp_path: Path) -> None:
+    PatchTrainer(PatchTraining(kind="eye", steps=1, batch=2, evaluate_every=1, evaluation_batches=1), cache, tmp_path).run()
+    with pytest.raises(CheckpointError, match="another configuration"):
+        PatchTrainer(PatchTraining(kind="mouth"), cache, tmp_path)
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        load_checkpoint(tmp_path / "broken.safetensors", {})
