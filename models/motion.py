@@ -18,6 +18,9 @@ _LEAST_OPENING = 0.02
 # never less than by this share.
 _WIDEST_MOUTH = 0.25
 _LEAST_ROOM = 0.35
+# How far an iris may stand from the middle of its eye (across, up or down, in depth), in halves of the eye's width: a
+# little farther than 99.5 % of tracked ones do. Where the source's iris stands farther out already, it may stay there.
+_IRIS_REACH = (0.5, 0.35, 1.0)
 
 
 class _Face(nn.Module):
@@ -45,15 +48,16 @@ class _Face(nn.Module):
         return pose, unit, pose.invert(landmarks) * (pose.scale / unit)
 
     def amplitude(self, shape: Tensor) -> Tensor:
-        """How large this face's displacements are ([478, 1]) against those of the canonical face, which is at rest.
+        """How large this face's displacements are ([478, 3]) against those of the canonical face, which is at rest.
 
-        Around the eyes it is how far they open compared with the canonical ones, so that a blink closes any eye. Around
-        the lips it is how much room they have left, so that a driver's smile does not tear a mouth that smiles already.
+        Up and down around the eyes it is how far they open compared with the canonical ones, so that a blink closes any
+        eye. Around the lips it is how much room they have left, so that a smile does not tear a mouth that smiles.
         """
         eyes, lips = openings(self.gap, shape)
         eyes = eyes.clamp(min=_LEAST_OPENING) / self.opening
         lips = (1.0 - lips / _WIDEST_MOUTH).clamp(_LEAST_ROOM, 1.0)
-        return (1.0 + (eyes - 1.0) @ self.eyes + (lips - 1.0) * self.lips)[:, None]
+        across = 1.0 + (lips - 1.0) * self.lips
+        return torch.stack([across, across + (eyes - 1.0) @ self.eyes, across], 1)
 
 
 class Motion(_Face):
@@ -122,8 +126,12 @@ class Retarget(_Face):
         # Lids and lips that would cross meet half-way, or stay as they are in the photo if they cross there already.
         y = shape[:, 1]
         crossing = torch.relu(torch.clamp(self.gap @ y, max=0.0) - self.gap @ (y + moved[:, 1]))
-        held = moved[:, 1] + self.part @ crossing
-        return torch.stack([moved[:, 0], held, moved[:, 2]], 1)
+        moved = torch.stack([moved[:, 0], moved[:, 1] + self.part @ crossing, moved[:, 2]], 1)
+        irises = (
+            _held_in_eye(shape, moved, eye, iris)
+            for eye, iris in ((lm.RIGHT_EYE, lm.RIGHT_IRIS), (lm.LEFT_EYE, lm.LEFT_IRIS))
+        )
+        return torch.cat([moved[: lm.MESH_COUNT], *irises])
 
     @staticmethod
     def _with_gaze(expression: Tensor, gain: Tensor) -> Tensor:
@@ -133,6 +141,16 @@ class Retarget(_Face):
             base = expression[[eye[0], eye[8]]].mean(0, keepdim=True)
             parts.append(base + gain * (expression[first : first + 5] - base))
         return torch.cat(parts)
+
+
+def _held_in_eye(shape: Tensor, moved: Tensor, eye: list[int], iris: list[int]) -> Tensor:
+    """The displacements of an iris ([5, 3], in the landmarks' order), shortened where it would leave its eye."""
+    corners = [eye[0], eye[8]]
+    half = 0.5 * torch.linalg.vector_norm(shape[corners[0]] - shape[corners[1]])
+    offset = shape[iris[0]] - shape[corners].mean(0)
+    wanted = offset + moved[iris[0]] - moved[corners].mean(0)
+    reach = torch.maximum(offset.abs(), half * half.new_tensor(_IRIS_REACH))
+    return moved[iris[0] : iris[0] + 5] + (torch.maximum(torch.minimum(wanted, reach), -reach) - wanted)
 
 
 def eye_distance(landmarks: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ MAX_FPS: Final = 240.0
 MAX_BYTES: Final = 256 * 2**20
 
 Array = NDArray[np.float32]
+Numbers = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,17 @@ class MotionTrack:
             loop=True,
         )
 
+    def beginning_at(self, frame: int) -> Self:
+        """The same loop, beginning at another of its frames.
+
+        Raises:
+            MotionError: the track is no loop.
+        """
+        if not self.loop:
+            raise MotionError("Only a loop can begin at any of its frames.")
+        parts = {name: np.roll(getattr(self, name), -frame, axis=0) for name in _DIMENSIONS if name != "basis"}
+        return replace(self, **parts)
+
     def save(self, path: Path) -> None:
         """Writes the track; a file of this name is replaced only once the new one is complete.
 
@@ -189,7 +201,7 @@ _DIMENSIONS: Final = {
 }
 
 
-def factorise(displacements: Array, rank: int, importance: Array | None = None) -> tuple[Array, Array]:
+def factorise(displacements: Numbers, rank: int, importance: Numbers | None = None) -> tuple[Array, Array]:
     """The best approximation of displacements by a few shapes.
 
     Args:
@@ -208,14 +220,14 @@ def factorise(displacements: Array, rank: int, importance: Array | None = None) 
     return (u[:, :kept] * s[:kept]).astype(np.float32), basis.astype(np.float32)
 
 
-def blend_rotations(a: Array, b: Array, share: Array) -> Array:
+def blend_rotations(a: Numbers, b: Numbers, share: Numbers) -> Array:
     """Rotations ([T, 3, 3]) between `a` (share 0) and `b` (share 1): the mean matrix's nearest rotation."""
     u, _, v = np.linalg.svd(_blend(a, b, share).astype(np.float64))
     # Between rotations less than 180° apart the mean has a positive determinant, so u @ v is a rotation.
     return (u @ v).astype(np.float32)
 
 
-def _blend(a: Array, b: Array, share: Array) -> Array:
+def _blend(a: Numbers, b: Numbers, share: Numbers) -> Array:
     share = share.reshape(-1, *[1] * (a.ndim - 1))
     return np.asarray(a + (b - a) * share, np.float32)
 

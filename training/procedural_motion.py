@@ -12,7 +12,7 @@ from ..models.canonical_face import canonical_face
 from ..models.face_parts import face_parts
 from .tracked_motion import FPS, Moves
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 # From the head's centre down and back to where the neck bends, in outer-eye-corner distances.
 _NECK = np.array([0.0, 1.0, 0.5], np.float32)
@@ -29,7 +29,7 @@ class Shapes:
 
 
 class Timeline:
-    """Times of the frames of a loop, and curves over them. All curves are periodic: what passes the end goes on at 0."""
+    """Times of the frames of a loop, and periodic curves over them: what passes the end goes on at 0."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

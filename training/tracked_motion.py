@@ -1,6 +1,6 @@
 """Motion out of tracked clips: whole stretches of it, and single shapes (a blink, a smile) that curves can play."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
+from scipy.spatial.transform import Rotation
 
 from ..models import landmarks as lm
 from ..models.canonical_face import canonical_face
@@ -16,10 +17,11 @@ from ..models.motion import Motion
 from ..models.rigid import fit_similarity
 from ..runtime.tracks import blend_rotations
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 FPS = 25.0
 _POSE_SMOOTHING = 1.5  # frames: heads are heavy, what they do faster is the tracker's noise
+_SEEN = 0.5  # share of a resting eye's opening above which the tracker sees the iris well
 _CALM_FRAMES = 5  # over so many frames the neutral face is averaged
 
 
@@ -101,43 +103,72 @@ def neutral_face(clip: Clip) -> Array:
 
 def moves_of(clip: Clip, neutral: Array) -> Moves:
     """What the driver does in a clip against the neutral face, smoothed without lag and resampled to `FPS`."""
-    landmarks = _resample(clip)
-    landmarks = savgol_filter(landmarks, window_length=5, polyorder=2, axis=0).astype(np.float32)
+    landmarks = np.asarray(savgol_filter(_resample(clip), window_length=5, polyorder=2, axis=0), np.float32)
     motion, rest = Motion(), torch.from_numpy(neutral)
     with torch.no_grad():
         frames = [motion(rest, points) for points in torch.from_numpy(landmarks)]
-    rotation, translation, scale, expression = (torch.stack(part).numpy() for part in zip(*frames, strict=True))
-    rotation = gaussian_filter1d(rotation, _POSE_SMOOTHING, axis=0)
-    return Moves(
-        rotation=blend_rotations(rotation, rotation, np.zeros(len(rotation), np.float32)),
-        translation=gaussian_filter1d(translation, _POSE_SMOOTHING, axis=0),
-        scale=gaussian_filter1d(scale, _POSE_SMOOTHING, axis=0),
-        expression=expression,
-    )
+    *pose, expression = (torch.stack(part).numpy() for part in zip(*frames, strict=True))
+    rotation, translation, scale = (np.asarray(gaussian_filter1d(part, _POSE_SMOOTHING, axis=0)) for part in pose)
+    return Moves(blend_rotations(rotation, rotation, np.zeros(len(rotation))), translation, scale, expression)
 
 
-def shape_of(clip: Clip, neutral: Array, symmetric: bool = True) -> Array:
-    """The mean displacement over a clip in which the driver holds an expression, [478, 3]; made symmetric if wished."""
+def shape_of(clip: Clip, neutral: Array) -> Array:
+    """The mean displacement over a clip in which the driver holds an expression, made symmetric, [478, 3]."""
     shape = moves_of(clip, neutral).expression.mean(0)
-    if symmetric:
-        mirrored = shape[lm.MIRROR] * np.array([-1.0, 1.0, 1.0], np.float32)
-        shape = 0.5 * (shape + mirrored)
-    return shape
+    return 0.5 * (shape + mirrored(shape))
 
 
-def recentre(moves: Moves) -> Moves:
-    """The same motion with its mean pose moved to the identity, so that it plays around the source's own pose."""
-    mean = blend_rotations(moves.rotation.mean(0, keepdims=True), np.eye(3, dtype=np.float32)[None], np.zeros(1))[0]
-    return Moves(
-        rotation=moves.rotation @ mean.T,
-        translation=moves.translation - moves.translation.mean(0),
-        scale=moves.scale - moves.scale.mean(),
-        expression=moves.expression,
+def recentre(moves: Moves, pose: float = 1.0) -> Moves:
+    """The same motion around the source's own pose, that is with the identity as its mean; scaled by `pose`."""
+    rotations = Rotation.from_matrix(moves.rotation)
+    relative = rotations * rotations.mean().inv()
+    return replace(
+        moves,
+        rotation=Rotation.from_rotvec(pose * relative.as_rotvec()).as_matrix().astype(np.float32),
+        translation=pose * (moves.translation - moves.translation.mean(0)),
+        scale=pose * (moves.scale - moves.scale.mean()),
     )
+
+
+def frame_at_rest(moves: Moves) -> int:
+    """The frame that is most like the source at rest, and calm: where a loop should begin."""
+    rest = Moves(np.eye(3)[None], np.zeros((1, 3)), np.zeros(1), np.zeros((1, lm.COUNT, 3)))
+    state = _visible_state(moves)
+    speed = np.linalg.norm(state - np.roll(state, 1, axis=0), axis=1)
+    return int(np.argmin(np.linalg.norm(state - _visible_state(rest), axis=1) + 3.0 * speed))
+
+
+def with_even_lids(moves: Moves) -> Moves:
+    """The same motion with both eyes' lids doing the mean of what the two do, against a driver's uneven eyes.
+
+    The irises keep their motion: mirrored, a glance to the side would cancel itself.
+    """
+    even = 0.5 * (moves.expression + mirrored(moves.expression))
+    share = face_parts().eyes.sum(0).numpy()[:, None]
+    share[lm.MESH_COUNT :] = 0.0
+    return replace(moves, expression=moves.expression + share * (even - moves.expression))
+
+
+def with_steady_gaze(moves: Moves) -> Moves:
+    """The same motion without the sideways jumps that a tracker's irises make behind closed lids."""
+    face, parts = canonical_face().points.numpy(), face_parts()
+    opening = (face[:, 1] + moves.expression[:, :, 1]) @ parts.gap[:14].numpy().T
+    expression = moves.expression.copy()
+    frames = np.arange(len(moves))
+    for side, iris in enumerate((lm.RIGHT_IRIS, lm.LEFT_IRIS)):
+        seen = opening[:, 7 * side : 7 * side + 7].mean(1) > _SEEN * float(parts.opening[side])
+        if seen.any():
+            expression[:, iris, 0] = np.interp(frames, frames[seen], expression[seen, iris[0], 0])[:, None]
+    return replace(moves, expression=expression)
+
+
+def mirrored(displacement: Array) -> Array:
+    """What the other half of the face would do: displacements [..., 478, 3], mirrored."""
+    return displacement[..., lm.MIRROR, :] * np.array([-1.0, 1.0, 1.0], np.float32)
 
 
 def best_loop(moves: Moves, shortest: float, longest: float, overlap: int) -> Moves:
-    """The stretch that closes best when its last `overlap` frames are cross-faded into its first.
+    """The stretch that closes best when its last `overlap` frames are cross-faded into its first: both alike and calm.
 
     Args:
         moves: of a clip.
@@ -147,10 +178,12 @@ def best_loop(moves: Moves, shortest: float, longest: float, overlap: int) -> Mo
     Raises:
         ClipError: the clip is too short for the shortest loop.
     """
-    state = _state(moves)
+    state = _visible_state(moves)
+    speed = np.linalg.norm(np.gradient(state, axis=0), axis=1)
     best = (np.inf, 0, 0)
     for length in range(round(shortest * FPS), round(longest * FPS) + 1):
         apart = np.linalg.norm(state[length:] - state[: len(state) - length], axis=1)
+        apart += 0.5 * overlap * (speed[length:] + speed[: len(speed) - length])
         if len(apart) < overlap:
             break
         cost = np.convolve(apart, np.full(overlap, 1.0 / overlap), mode="valid")
@@ -162,7 +195,7 @@ def best_loop(moves: Moves, shortest: float, longest: float, overlap: int) -> Mo
     return Moves(moves.rotation[part], moves.translation[part], moves.scale[part], moves.expression[part])
 
 
-def _state(moves: Moves) -> Array:
+def _visible_state(moves: Moves) -> Array:
     """[T, ·]: where the tracked points stand, so that distances between rows say how unlike two frames look."""
     shape = canonical_face().points.numpy() + moves.expression
     points = np.einsum("tij,tnj->tni", moves.rotation, shape) + moves.translation[:, None]
