@@ -28,7 +28,7 @@ def head_region(landmarks: Tensor) -> Tensor:
     axis = landmarks[_CHIN] - landmarks[_FOREHEAD]
     down = axis / torch.linalg.vector_norm(axis).clamp(min=1e-6)
     centre = landmarks[_TEMPLES].mean(0) + DROP * unit * down
-    return torch.cat([torch.floor(centre[:2] + 0.5), side.reshape(1), torch.zeros(1)])
+    return torch.cat([torch.floor(centre[:2] + 0.5), side.reshape(1), landmarks.new_zeros(1)])
 
 
 class Head(nn.Module):

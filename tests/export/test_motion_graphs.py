@@ -69,7 +69,7 @@ def test_motion_equals_torch(sessions: dict[str, onnxruntime.InferenceSession], 
     _, neutral, driver = cases()[case]
     ours = sessions["motion"].run(list(MOVED), {"neutral": neutral.numpy(), "driver": driver.numpy()})
     for torch_value, value in zip(Motion()(neutral, driver), ours, strict=True):
-        np.testing.assert_allclose(value, torch_value.numpy(), atol=5e-6, rtol=0)
+        np.testing.assert_allclose(np.asarray(value), torch_value.numpy(), atol=5e-6, rtol=0)
 
 
 @pytest.mark.parametrize("case", range(4))
@@ -82,9 +82,9 @@ def test_retarget_equals_torch(
     factors = torch.tensor(gains, dtype=torch.float32)
     feeds = {name: value.numpy() for name, value in zip(MOVED, moved, strict=True)}
     (target,) = sessions["retarget"].run(None, {"source": source.numpy(), **feeds, "gains": factors.numpy()})
-    np.testing.assert_allclose(target, Retarget()(source, *moved, factors).numpy(), atol=1e-3, rtol=0)
+    np.testing.assert_allclose(np.asarray(target), Retarget()(source, *moved, factors).numpy(), atol=1e-3, rtol=0)
     if not factors.any():
-        np.testing.assert_array_equal(target, source.numpy())
+        np.testing.assert_array_equal(np.asarray(target), source.numpy())
 
 
 def test_identity_is_exact_in_the_graph(sessions: dict[str, onnxruntime.InferenceSession]) -> None:
@@ -92,11 +92,11 @@ def test_identity_is_exact_in_the_graph(sessions: dict[str, onnxruntime.Inferenc
     identity = {"rotation": np.eye(3), "translation": np.zeros(3), "scale": np.zeros(()), "expression": 0 * source}
     feeds = {name: np.asarray(value, np.float32) for name, value in identity.items()}
     (target,) = sessions["retarget"].run(None, {"source": source, **feeds, "gains": np.ones(5, np.float32)})
-    np.testing.assert_array_equal(target, source)
+    np.testing.assert_array_equal(np.asarray(target), source)
 
 
 @pytest.mark.parametrize("case", range(4))
 def test_head_equals_torch(sessions: dict[str, onnxruntime.InferenceSession], case: int) -> None:
     source = cases()[case][0]
     (region,) = sessions["head"].run(None, {"landmarks": source.numpy()})
-    np.testing.assert_array_equal(region, Head()(source).numpy())
+    np.testing.assert_array_equal(np.asarray(region), Head()(source).numpy())
