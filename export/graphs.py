@@ -66,7 +66,7 @@ def build_student_graphs(student: Student) -> dict[str, onnx.ModelProto]:
     }
     with torch.no_grad():
         encoded = EncodeGraph(student)(*inputs.values())
-    texture_axes = {"texture": {2: "S", 3: "S"}}
+    texture_axes = {"texture": {2: "T", 3: "T"}}  # T = 2 S - 1
     return {
         "encode": export_graph(
             EncodeGraph(student), inputs, ENCODED_NAMES, {"image": {0: "H", 1: "W"}, **texture_axes}

@@ -40,7 +40,7 @@ TENSORS: Final = {
     "scale": Meaning("natural logarithm of the ratio of sizes"),
     "expression": Meaning(EYES),
     "gains": Meaning("factors for pose, expression, eyes, lips, gaze", 0, 2),
-    "texture": Meaning("sRGB", 0, 1),
+    "texture": Meaning("sRGB; T = 2 S - 1", 0, 1),
     "features": Meaning("RGB and matte (0..1), then learnt features"),
     "plate": Meaning("sRGB", 0, 1),
     "points": Meaning("landmarks, the animated square spans -1..1"),

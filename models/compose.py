@@ -75,9 +75,33 @@ def blend(motion: Motion, source_matte: Tensor, plate: Tensor) -> Maps:
     return Maps(flow, 1.0 - uncovered, uncovered * plate + motion.shade * window)
 
 
-def render(texture: Tensor, maps: Maps) -> Tensor:
-    """texture [B, 3, S, S] 0..1, maps at any size → picture [B, 3, S, S], not clamped."""
-    size = texture.shape[-1]
+def double_texture(texture: Tensor) -> Tensor:
+    """A texture with cubic values half-way between its pixels: [B, 3, S, S] → [B, 3, 2S − 1, 2S − 1].
+
+    Bilinear sampling of the photo itself loses a third of its finest detail wherever it moves by a fraction of a
+    pixel. Of this texture it loses little, and the photo's own pixels stay exactly what they were.
+    """
+    size = 2 * texture.shape[-1] - 1
+    return F.interpolate(texture, size=(size, size), mode="bicubic", align_corners=True)
+
+
+def render(texture: Tensor, maps: Maps, doubled: bool = False) -> Tensor:
+    """Warp, keep, add.
+
+    Args:
+        texture: [B, 3, S, S] 0..1, or what `double_texture` made of it.
+        maps: at any size.
+
+    Returns:
+        picture [B, 3, S, S], not clamped.
+    """
+    size = (texture.shape[-1] + 1) // 2 if doubled else texture.shape[-1]
     stacked = upsample(torch.cat([maps.flow, maps.keep, maps.add], 1), size)
     where = pixel_grid(size, texture.device).reshape(1, size, size, 2) + stacked[:, :2].permute(0, 2, 3, 1)
-    return sample(texture, where) * stacked[:, 2:3] + stacked[:, 3:]
+    if doubled:
+        # From borders at ±1 to the outermost pixels' centres at ±1.
+        where = where * (size / (size - 1))
+        moved = F.grid_sample(texture, where, padding_mode="border", align_corners=True)
+    else:
+        moved = sample(texture, where)
+    return moved * stacked[:, 2:3] + stacked[:, 3:]

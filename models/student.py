@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .anchors import FACE
-from .compose import Maps, background_plate, blend, border_window, render, upsample
+from .compose import Maps, background_plate, blend, border_window, double_texture, render, upsample
 from .geometry import normalise_points, pixel_grid, sample
 from .patch import (
     EYE,
@@ -43,7 +43,7 @@ _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
 class Encoded(NamedTuple):
     """What `render` needs of a photo. All float32; S is the rendered size.
 
-    texture [1, 3, S, S] 0..1; features [1, 28, 64, 64] (RGB, matte, learnt); plate [1, 3, 64, 64];
+    texture [1, 3, 2S − 1, 2S − 1] about 0..1 (see `double_texture`); features [1, 28, 64, 64] (RGB, matte, learnt); plate [1, 3, 64, 64];
     points [1, 478, 3] normalised landmarks; region [4] pixels; mouth [1, 3, 96, 96]; eyes [2, 3, 64, 64] (right, left,
     the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_masks [2, 2, 64, 64].
     """
@@ -103,7 +103,7 @@ class Student(nn.Module):
             photo: [1, 3, H, W] 0..1. landmarks: [478, 3] pixels. region: [4] pixels (see docs/architecture.md).
             matte: [1, 1, 256, 256] share of person over the region. size: pixels of the rendered square.
         """
-        texture = self._cut(photo, region, size)
+        texture = double_texture(self._cut(photo, region, size))
         small = F.avg_pool2d(self._cut(photo, region, 256), 2)
         small_matte = F.avg_pool2d(matte, 2)
         points = normalise_points(landmarks.unsqueeze(0), region.unsqueeze(0))
@@ -132,7 +132,7 @@ class Student(nn.Module):
         motion = self.refiner(encoded.features, encoded.points[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
         tiles = [self._mouth_tile(encoded, points), *self._eye_tiles(encoded, points)]
-        picture = render(encoded.texture, self._place(coarse, tiles))
+        picture = render(encoded.texture, self._place(coarse, tiles), doubled=True)
         alpha = border_window(64).sqrt()
         return torch.cat([picture, upsample_like(alpha, picture)], 1)
 
