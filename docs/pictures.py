@@ -1,6 +1,6 @@
 """Makes the README's picture: the sample photos under several presets.
 
-    python docs/pictures.py docs/presets.jpg
+python docs/pictures.py docs/presets.jpg
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
 from vivant.runtime.faces import find_faces
 from vivant.runtime.images import load_photo
 from vivant.runtime.portrait import Portrait

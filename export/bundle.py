@@ -64,7 +64,10 @@ def export_bundle(checkpoint: Path | None, output: Path, mediapipe: Path | None 
         entries = {name: _write(folder, f"{name}.onnx", contents[name]) | _signature(contents[name]) for name in GRAPHS}
         for name, entry in entries.items():
             entry["tolerance"] = TOLERANCES.get(name)
-        presets = {p.stem: _write(folder, f"presets/{p.name}", p.read_bytes()) for p in sorted(PRESETS.glob("*.safetensors"))}
+        presets = {
+            path.stem: _write(folder, f"presets/{path.name}", path.read_bytes())
+            for path in sorted(PRESETS.glob("*.safetensors"))
+        }
         manifest = {
             "format": FORMAT,
             "name": "vivant-student",

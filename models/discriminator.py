@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,9 +16,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, conditions: int, width: int = 32) -> None:
         super().__init__()
         widths = [3 + conditions, width, width * 2, width * 4]
-        self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(widths))
         self.judge = spectral_norm(nn.Conv2d(widths[-1], 1, 3, 1, 1))
 
     def forward(self, picture: Tensor, conditions: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -42,7 +42,9 @@ def pixel_grid(size: int | Tensor, device: torch.device | str | None = None) -> 
     if isinstance(size, int):
         steps = pixel_axis(size).numpy()
         return torch.from_numpy(np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)).to(device)
-    axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2.0 / size) - 1.0
+    # A size that an exporter traces is a tensor, and stays one.
+    steps = torch.arange(size, device=device)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    axis = (steps.float() + 0.5) * (2.0 / size) - 1.0
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack([x, y], -1).reshape(-1, 2)
 

@@ -128,14 +128,14 @@ def warp_patch(patch: Tensor, flow: Tensor) -> Tensor:
 
 
 class PatchMasks(NamedTuple):
-    """condition [B, M, n, n]: what the painter is told; region [B, 1, n, n]: where it may paint (fixed, not learned)."""
+    """condition [B, M, n, n]: what the painter is told; region [B, 1, n, n]: where it may paint (not learned)."""
 
     condition: Tensor
     region: Tensor
 
 
 def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> PatchMasks:
-    """source, target [B, 478, 2] in patch coordinates. Channels: source's inner lips, target's inner, target's outer."""
+    """Channels: source's inner lips, target's inner, target's outer. Both [B, 478, 2] in patch coordinates."""
     rings = (source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER], target[:, lm.LIPS_OUTER])
     filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 3, size, size)
     return PatchMasks(filled, dilate_and_feather(filled[:, 2:], 3, 3))

@@ -1,9 +1,9 @@
 """The student: one photo, encoded once, rendered once per frame from target landmarks.
 
-    photo ── encode ──> texture, features, plate, patches
-    target landmarks ── refiner ──> flow, matte, shade (64 × 64)
-                     ── painters ─> mouth and eye tiles (face-aligned)
-    compose at 256 × 256, then warp the photo's own pixels at full size.
+photo ── encode ──> texture, features, plate, patches
+target landmarks ── refiner ──> flow, matte, shade (64 × 64)
+                 ── painters ─> mouth and eye tiles (face-aligned)
+compose at 256 × 256, then warp the photo's own pixels at full size.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
 class Encoded(NamedTuple):
     """What `render` needs of a photo. All float32; S is the rendered size.
 
-    texture [1, 3, 2S − 1, 2S − 1] about 0..1 (see `double_texture`); features [1, 28, 64, 64] (RGB, matte, learnt); plate [1, 3, 64, 64];
-    points [1, 478, 3] normalised landmarks; region [4] pixels; mouth [1, 3, 96, 96]; eyes [2, 3, 64, 64] (right, left,
-    the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_masks [2, 2, 64, 64].
+    texture [1, 3, 2S − 1, 2S − 1] about 0..1 (see `double_texture`); features [1, 28, 64, 64] (RGB, matte, learnt);
+    plate [1, 3, 64, 64]; points [1, 478, 3] normalised landmarks; square [4] the region, pixels; mouth [1, 3, 96, 96];
+    eyes [2, 3, 64, 64] (right, left, the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_mask [2, 2, 64, 64].
     """
 
     texture: Tensor
@@ -137,9 +137,9 @@ class Student(nn.Module):
         return torch.cat([picture, upsample_like(alpha, picture)], 1)
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
-        grid = pixel_grid(size).reshape(1, size, size, 2)
-        where = region[:2] + grid * (0.5 * region[2])
-        return sample_photo(photo, where, region[2] / size)
+        shape = (1, size, size, 2)
+        grid = pixel_grid(size).reshape(shape)  # pyright: ignore[reportArgumentType] (a traced size is a tensor)
+        return sample_photo(photo, region[:2] + grid * (0.5 * region[2]), region[2] / size)
 
     def _cut_patch(self, photo: Tensor, frame: PatchFrame, size: int) -> Tensor:
         where = frame.from_patch(pixel_grid(size)).reshape(1, size, size, 2)
@@ -225,7 +225,8 @@ def save_student(student: Student, path: Path, record: str) -> None:
     """Half-precision safetensors, with the training record (JSON text) as metadata."""
     tensors = {k: v.half() if v.dtype.is_floating_point else v for k, v in student.state_dict().items()}
     temporary = path.with_suffix(".tmp")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"format": "vivant-student-1", "record": record})
+    metadata = {"format": "vivant-student-1", "record": record}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     temporary.replace(path)
 
 

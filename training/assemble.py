@@ -1,6 +1,6 @@
 """Puts the averages of the three runs together into one student.
 
-    python -m vivant.training.assemble --runs runs --output models/weights/student.safetensors
+python -m vivant.training.assemble --runs runs --output models/weights/student.safetensors
 """
 
 from __future__ import annotations

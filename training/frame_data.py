@@ -102,9 +102,9 @@ class FrameData:
         if self.rng.random() < 0.5:
             return batch
         turned = torch.tensor([-1.0, 1.0, 1.0])
-        points = [p[:, lm.MIRROR] * turned for p in (batch.source_anchors, batch.target_anchors)]
-        flipped = [x.flip(-1) for x in (*batch[:4], batch.valid)]
-        return FrameBatch(*flipped[:4], *points, flipped[4])
+        first, second = (p[:, lm.MIRROR] * turned for p in (batch.source_anchors, batch.target_anchors))
+        source, target, before, after, valid = (x.flip(-1) for x in (*batch[:4], batch.valid))
+        return FrameBatch(source, target, before, after, first, second, valid)
 
     def _recolour(self, batch: FrameBatch) -> FrameBatch:
         count = len(batch.source)

@@ -126,7 +126,7 @@ class PatchData:
             self.rng.uniform(0.75, 1.25, (size, 1, 1, 1)) * self.rng.uniform(0.93, 1.07, (size, 3, 1, 1))
         )
         offset = torch.tensor(self.rng.uniform(-0.06, 0.06, (size, 1, 1, 1)))
-        grey = torch.tensor(self.rng.random((size, 1, 1, 1)) < 0.12)
+        grey = torch.tensor(self.rng.random((size, 1, 1, 1)) < 0.25)
         both = torch.stack([source, target])
         both = torch.where(grey, both.mean(2, keepdim=True), both)
         both = (both * torch.where(grey, gain[:, :1], gain).float() + offset.float()).clamp(0, 1)

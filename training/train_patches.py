@@ -61,8 +61,8 @@ class PatchTrainer:
         patch = MOUTH if config.kind == "mouth" else EYE
         self.data = PatchData(cache, patch, "train", config.seed, config.photo_share)
         self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
-        self.painter = PatchPainter(patch).to(memory_format=torch.channels_last)
-        self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)
+        self.painter = PatchPainter(patch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = MovingAverage(self.painter, config.ema)
         self.optimiser = torch.optim.Adam(self.painter.parameters(), config.learning_rate, (0.5, 0.99))
         self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.discriminator_rate, (0.5, 0.99))

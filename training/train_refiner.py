@@ -62,7 +62,7 @@ class RefinerTrainer:
         torch.manual_seed(config.seed)
         self.config, self.output = config, output
         self.data = FrameData(cache, "train", config.seed)
-        self.refiner = FlowRefiner(RefinerConfig()).to(memory_format=torch.channels_last)
+        self.refiner = FlowRefiner(RefinerConfig()).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = MovingAverage(self.refiner, config.ema)
         self.optimiser = torch.optim.AdamW(
             self.refiner.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-4

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 from vivant.models.anchors import FACE
 from vivant.models.geometry import (
     fit_affine,

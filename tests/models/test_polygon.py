@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from skimage.draw import polygon2mask
-
 from vivant.models.polygon import dilate_and_feather, fill_polygon, soft_disc
 
 SIZE = 96

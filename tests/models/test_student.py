@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 from vivant.models import landmarks as lm
 from vivant.models.canonical_face import canonical_face
 from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render

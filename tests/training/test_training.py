@@ -9,7 +9,6 @@ import pytest
 import torch
 from clipmaking import write_video
 from PIL import Image
-
 from vivant.models import landmarks as lm
 from vivant.models.patch import MOUTH
 from vivant.training.checkpoint import CheckpointError, load_checkpoint
@@ -94,7 +93,8 @@ def test_patch_training_learns_and_resumes(cache: FrameCache, tmp_path: Path, ki
 
 
 def test_refiner_training_learns(cache: FrameCache, tmp_path: Path) -> None:
-    trainer = RefinerTrainer(RefinerTraining(steps=8, batch=2, learning_rate=2e-3, evaluation_batches=1), cache, tmp_path)
+    config = RefinerTraining(steps=8, batch=2, learning_rate=2e-3, evaluation_batches=1)
+    trainer = RefinerTrainer(config, cache, tmp_path)
     batch = trainer.data.batch(4)
     losses = [trainer.train_step(batch)["l1"] for _ in range(8)]
     assert losses[-1] < losses[0]
@@ -102,7 +102,8 @@ def test_refiner_training_learns(cache: FrameCache, tmp_path: Path) -> None:
 
 
 def test_checkpoint_of_another_configuration_is_refused(cache: FrameCache, tmp_path: Path) -> None:
-    PatchTrainer(PatchTraining(kind="eye", steps=1, batch=2, evaluate_every=1, evaluation_batches=1), cache, tmp_path).run()
+    config = PatchTraining(kind="eye", steps=1, batch=2, evaluate_every=1, evaluation_batches=1)
+    PatchTrainer(config, cache, tmp_path).run()
     with pytest.raises(CheckpointError, match="another configuration"):
         PatchTrainer(PatchTraining(kind="mouth"), cache, tmp_path)
     (tmp_path / "broken.safetensors").write_bytes(b"no")
