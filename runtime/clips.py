@@ -1,4 +1,4 @@
-"""Writing clips: H.264 in MP4, VP9 in WebM, GIF with a palette of its own, or a folder of PNG pictures.
+"""Writing clips: H.264 in MP4, VP9 (large: VP8) in WebM, GIF with a palette of its own, or a folder of PNG pictures.
 
 Encoding runs in a thread of its own, so that it overlaps with rendering; FFmpeg and Pillow let go of Python's lock.
 """
@@ -40,6 +40,10 @@ ENCODERS: Final = {
     ),
 }
 
+LARGE: Final = 1 << 20  # pixels
+# VP9 takes 350 MB at 2048×2048, VP8 less than half of that.
+LARGE_WEBM: Final = ("libvpx", {"deadline": "realtime", "cpu-used": "8", "crf": "10", "b": "12M", "lag-in-frames": "0"})
+
 
 class ClipWriter(Protocol):
     """Takes frames uint8 RGB [H, W, 3] of one size; `finish` completes the file, `close` frees what is open."""
@@ -68,6 +72,8 @@ class VideoWriter:
 
     def __init__(self, path: Path, width: int, height: int, fps: float, tags: dict[str, str]) -> None:
         codec, options, container_options = ENCODERS[path.suffix.lower()]
+        if codec == "libvpx-vp9" and width * height > LARGE:
+            codec, options = LARGE_WEBM
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
         self._container = av.open(str(path), "w", options=container_options)
         self._container.metadata.update(tags)
@@ -76,7 +82,7 @@ class VideoWriter:
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.thread_count = 1 if width * height <= 1 << 20 else 2  # each thread holds frames of its own
+        context.thread_count = 1 if width * height <= LARGE else 2  # each thread holds frames of its own
         context.color_range = LIMITED_RANGE
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.time_base = 1 / as_rate(fps)

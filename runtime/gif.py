@@ -33,6 +33,7 @@ class GifWriter:
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
         stream.codec_context.time_base = 1 / self._rate
+        stream.codec_context.thread_count = 1  # each thread holds frames of its own
         self._stream = stream
         self._count = 0
 
@@ -84,6 +85,7 @@ class GifWriter:
 
     def _frames(self) -> Iterator[VideoFrame]:
         with av.open(str(self._spool_path)) as container:
+            container.streams.video[0].codec_context.thread_count = 1
             for index, frame in enumerate(container.decode(video=0)):
                 frame = frame.reformat(format="rgb24")
                 frame.pts, frame.time_base = index, 1 / self._rate

@@ -4,7 +4,7 @@ import numpy as np
 
 from .errors import BundleError
 from .faces import Face
-from .session import Bundle, Tensors
+from .session import Bundle, Tensors, return_freed_memory
 from .stopwatch import Stopwatch
 from .tracks import MotionFrame
 
@@ -47,6 +47,7 @@ class Portrait:
                     "size": np.array(self.size, np.int64),
                 }
             )
+        return_freed_memory()
         render = bundle.graph("render")
         missing = [name for name in render.inputs if name != "target" and name not in encoded]
         if missing:

@@ -1,7 +1,9 @@
 """A bundle of graphs: files checked against the manifest, then ONNX Runtime sessions, made when first needed."""
 
+import ctypes
 import hashlib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,14 @@ def available_threads() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
         return os.cpu_count() or 1
+
+
+def return_freed_memory() -> None:
+    """Gives memory that large graphs have freed back to the system: glibc would keep hundreds of megabytes of it."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
+        if trim is not None:
+            trim(0)
 
 
 class Graph:
@@ -80,10 +90,6 @@ class Bundle:
         self._read(entry)
         return self._path(entry)
 
-    def release(self, name: str) -> None:
-        """Frees the memory of a graph that is not needed any more."""
-        self._graphs.pop(name, None)
-
     def _path(self, entry: File) -> Path:
         path = (self.folder / entry.file).resolve()
         if not path.is_relative_to(self.folder.resolve().parent):
@@ -118,6 +124,7 @@ def _session(content: bytes, threads: int, label: str) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # every session's own arena keeps its peak for ever; malloc is as fast
     # Threads that spin while they wait would take the processor from the encoder's thread and from the other graphs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

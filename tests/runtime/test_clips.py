@@ -85,6 +85,12 @@ def test_a_webm_is_vp9_and_marked(tmp_path: Path) -> None:
         assert container.metadata["COMMENT"] == AI_MADE
 
 
+def test_a_large_webm_takes_the_lighter_codec(tmp_path: Path) -> None:
+    write(tmp_path / "clip.webm", 2, width=1280, height=1024)
+    with av.open(str(tmp_path / "clip.webm")) as container:
+        assert container.streams.video[0].codec_context.name == "vp8"
+
+
 def test_a_gif_loops_for_ever_at_its_rate_and_is_marked(tmp_path: Path) -> None:
     write(tmp_path / "clip.gif", 20)
     with Image.open(tmp_path / "clip.gif") as image:
