@@ -37,6 +37,9 @@ from .patch import (
 from .refiner import FlowRefiner, RefinerConfig
 
 MAP_SIZE = 256  # raster on which motion and patches are put together
+# How much of the refiner's shade gives way under a patch. The painters do not see the head turn towards the light, the
+# refiner does: half of its shade lowered mouth and eye L1 of held-out people by 0.7 % against none of it, or all.
+SHADE_UNDER_PATCH = 0.5
 _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
 
 
@@ -152,7 +155,7 @@ class Student(nn.Module):
         flow = mouth_flow(p, q)
         masks = mouth_masks(q, q)
         masks = PatchMasks(torch.cat([encoded.mouth_mask, masks.condition[:, 1:]], 1), masks.region)
-        painted = self.mouth(warp_patch(encoded.mouth, flow), encoded.mouth, masks)
+        painted = keep_grey(self.mouth(warp_patch(encoded.mouth, flow), encoded.mouth, masks), encoded.mouth)
         return _tile(flow, painted, masks.region, before, after)
 
     def _eye_tiles(self, encoded: Encoded, target: Tensor) -> list[Tile]:
@@ -168,7 +171,7 @@ class Student(nn.Module):
             conditions.append(torch.cat([encoded.eye_mask[index : index + 1], masks.condition[:, 2:]], 1))
             regions.append(masks.region)
         both = PatchMasks(torch.cat(conditions), torch.cat(regions))
-        painted = self.eye(torch.cat(warped), encoded.eyes, both)
+        painted = keep_grey(self.eye(torch.cat(warped), encoded.eyes, both), encoded.eyes)
         return [_tile(flows[i], painted[i : i + 1], regions[i], *frames[i]) for i in range(2)]
 
     def _place(self, coarse: Maps, tiles: list[Tile]) -> Maps:
@@ -184,7 +187,7 @@ class Student(nn.Module):
         return Maps(
             stacked[:, :2] * (1.0 - cover) + placed[:, :2] * window,
             stacked[:, 2:3] * (1.0 - cover) + cover,
-            stacked[:, 3:] * (1.0 - cover) + placed[:, 2:5] * window,
+            stacked[:, 3:] * (1.0 - SHADE_UNDER_PATCH * cover) + placed[:, 2:5] * window,
         )
 
     def _atlas_coordinates(self, tiles: list[Tile]) -> Tensor:
@@ -202,6 +205,13 @@ class Student(nn.Module):
         far = 3.0
         placed = [(inside * (q * scale[:, k] + offset[:, k] + far)).sum(-1) - far for k, q in enumerate((x, y))]
         return torch.stack(placed, -1).reshape(1, MAP_SIZE, MAP_SIZE, 2)
+
+
+def keep_grey(painted: Tensor, source: Tensor) -> Tensor:
+    """Paint without colour for a photo without colour. painted, source [B, 3, n, n] → [B, 3, n, n]."""
+    colour = (source.amax(1) - source.amin(1)).mean((1, 2)).reshape(-1, 1, 1, 1)
+    grey = painted.mean(1, keepdim=True)
+    return torch.lerp(grey.expand_as(painted), painted, ((colour - 0.01) / 0.03).clamp(0.0, 1.0))
 
 
 def upsample_like(alpha: Tensor, picture: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from vivant.models.canonical_face import canonical_face
 from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render
 from vivant.models.patch import eye_flow, eye_frame, mouth_flow, mouth_frame
 from vivant.models.refiner import FlowRefiner, Motion, RefinerConfig
-from vivant.models.student import Encoded, Student, load_student, sample_photo, save_student
+from vivant.models.student import Encoded, Student, keep_grey, load_student, sample_photo, save_student
 
 FACE = canonical_face().points * 64.0 + torch.tensor([150.0, 140.0, 0.0])
 REGION = torch.tensor([150.0, 140.0, 256.0, 0.0])
@@ -143,6 +143,14 @@ def test_tiles_land_on_their_features(student: Student, encoded: Encoded) -> Non
         y, x = np.unravel_index(added.argmax(), added.shape)
         expected = (tile.frame.centre[0].numpy() + 1) * 128
         assert np.abs(np.array([x + 0.5, y + 0.5]) - expected).max() < 3
+
+
+def test_paint_on_a_grey_photo_is_grey() -> None:
+    paint, colourful = torch.rand(1, 3, 8, 8) - 0.5, torch.rand(1, 3, 8, 8)
+    painted = keep_grey(paint, colourful.mean(1, keepdim=True).expand(-1, 3, -1, -1))
+    assert (painted.amax(1) - painted.amin(1)).max() < 1e-6
+    torch.testing.assert_close(painted.mean(1), paint.mean(1))
+    torch.testing.assert_close(keep_grey(paint, colourful), paint)
 
 
 def test_saved_student_comes_back(student: Student, tmp_path) -> None:
