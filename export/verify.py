@@ -24,7 +24,7 @@ from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, RenderGraph
 from .signatures import TOLERANCES
 
 SAMPLES = Path(__file__).resolve().parents[1] / "models" / "samples"
-FRAMES = 6  # frames of each preset that are compared
+FRAMES = 2  # frames of each preset that are compared
 RANDOM_SEEDS = (0, 1)
 
 

@@ -8,7 +8,6 @@ from .session import Bundle, Tensors, return_freed_memory
 from .stopwatch import Stopwatch
 from .tracks import MotionFrame
 
-SIZE_STEP = 32  # the rendered square's side is a multiple of this
 MAX_SIZE = 1024
 
 
@@ -34,7 +33,7 @@ class Portrait:
         self._left, self._top = round(centre_x - side / 2), round(centre_y - side / 2)
         if self._side < 1:
             raise BundleError("The bundle's graph 'head' returned an empty region.")
-        self.size = size or min(MAX_SIZE, -(-self._side // SIZE_STEP) * SIZE_STEP)
+        self.size = size or min(MAX_SIZE, self._side)  # at the square's own size, pixels that rest are copied
         with watch("matte"):
             matte = bundle.graph("matte")({"image": photo, "region": region})["matte"]
         with watch("encode"):

@@ -15,6 +15,8 @@ from .errors import BundleError
 from .manifest import File, Manifest, read_manifest
 
 BUNDLED: Final = Path(__file__).resolve().parents[1] / "models" / "bundle"
+# Hundreds of tiny nodes: handing each to a second thread costs more than it saves (`track` takes twice as long on two).
+SINGLE_THREADED: Final = frozenset({"detect", "detect_far", "track", "head", "motion", "retarget"})
 Tensors = dict[str, np.ndarray]
 
 
@@ -77,7 +79,8 @@ class Bundle:
             if name not in self.manifest.graphs:
                 raise BundleError(f"The bundle {self.folder} has no graph {name!r}.")
             content = self.content(name)
-            self._graphs[name] = Graph(name, _session(content, self.threads, f"{self.folder} ({name})"))
+            threads = 1 if name in SINGLE_THREADED else self.threads
+            self._graphs[name] = Graph(name, _session(content, threads, f"{self.folder} ({name})"))
         return self._graphs[name]
 
     def content(self, name: str) -> bytes:
