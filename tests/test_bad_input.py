@@ -106,7 +106,7 @@ def as_sixteen_bit(photo: Image.Image, path: Path) -> None:
 
 def with_alpha(photo: Image.Image, path: Path) -> None:
     photo = photo.copy()
-    photo.putalpha(Image.linear_gradient("L").resize(photo.size).point(lambda value: 255 - value // 8))
+    photo.putalpha(Image.new("L", photo.size, 230))
     photo.save(path)
 
 

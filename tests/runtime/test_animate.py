@@ -130,7 +130,8 @@ def test_a_real_photo_becomes_a_living_clip(bundle: Bundle, astronaut: Path, tmp
 
 def test_a_clip_driven_by_itself_reproduces_itself(bundle: Bundle, astronaut: Path, tmp_path: Path) -> None:
     """Absolute transfer onto the clip's own first frame."""
-    animate(bundle, astronaut, load_motion(bundle, "talk"), tmp_path / "driver.mp4")
+    talk = load_motion(bundle, "talk")
+    animate(bundle, astronaut, Motion("talk", talk.fps, 25, talk.at), tmp_path / "driver.mp4")
     with VideoReader(tmp_path / "driver.mp4") as reader:
         frames = list(reader)
     Image.fromarray(frames[0]).save(tmp_path / "first.png")
