@@ -1,0 +1,153 @@
+/**
+ * What the page knows of the engine. One worker owns every ONNX session; the page only sends photos, frames of a
+ * driver and settings, and gets pixels back. No number of the models is written here: it comes from the manifest.
+ */
+
+/** A backend that can run the graphs. `wasm-threads` needs a cross-origin isolated page. */
+export type Backend = "webgpu" | "wasm-threads" | "wasm";
+
+/** Why something did not work; the page shows the text that belongs to the code. */
+export type ErrorCode =
+  | "download-failed"
+  | "bundle-broken"
+  | "not-an-image"
+  | "image-too-large"
+  | "no-face"
+  | "face-too-small"
+  | "face-turned-away"
+  | "not-a-video"
+  | "video-without-face"
+  | "device-lost"
+  | "engine-failed";
+
+export class EngineError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+  ) {
+    super(message);
+    this.name = "EngineError";
+  }
+}
+
+export interface DownloadProgress {
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+  /** Every byte came from the browser's cache. */
+  readonly fromCache: boolean;
+}
+
+export interface BackendReport {
+  readonly chosen: Backend;
+  readonly threads: number;
+  /** Median milliseconds of one rendered frame for every backend that was tried; absent ones cannot run here. */
+  readonly measured: Partial<Record<Backend, number>>;
+}
+
+/** A face that was found in a photo. */
+export interface FoundFace {
+  readonly id: number;
+  /** x0, y0, x1, y1 in pixels of the photo. */
+  readonly box: readonly [number, number, number, number];
+}
+
+export interface OpenedPhoto {
+  readonly id: number;
+  readonly width: number;
+  readonly height: number;
+  readonly faces: readonly FoundFace[];
+}
+
+/** Factors of the motion, in the order of the manifest's `gains`; 1 leaves a motion as it is, 0 takes it out. */
+export interface Gains {
+  readonly pose: number;
+  readonly expression: number;
+  readonly eyes: number;
+  readonly lips: number;
+  readonly gaze: number;
+}
+
+export interface Preset {
+  readonly name: string;
+  readonly title: string;
+  readonly seconds: number;
+  readonly loop: boolean;
+}
+
+/** What moves the portrait. */
+export type Motion =
+  | { readonly kind: "preset"; readonly name: string }
+  /** A driving video that the page plays; its frames arrive through `drive`. */
+  | { readonly kind: "driver" };
+
+export interface Frame {
+  /** The whole photo with the faces moved, or the square of the face alone, as the viewer asked for. */
+  readonly bitmap: ImageBitmap;
+  /** Seconds since the motion began. */
+  readonly time: number;
+  readonly renderMs: number;
+}
+
+export interface Statistics {
+  readonly fps: number;
+  /** Pixels on a side of the square that is rendered now; it adapts to hold the wanted rate. */
+  readonly size: number;
+  readonly backend: Backend;
+  readonly threads: number;
+  readonly stagesMs: Readonly<Record<string, number>>;
+  readonly droppedFrames: number;
+}
+
+export interface EngineOptions {
+  /** Folder of the bundle, relative to the page. */
+  readonly bundle: string;
+  /** Overrides the choice by benchmark. */
+  readonly backend?: Backend | undefined;
+  readonly onDownload?: (progress: DownloadProgress) => void;
+  readonly onFrame: (frame: Frame) => void;
+  readonly onStatistics?: (statistics: Statistics) => void;
+  /** The GPU was lost and the engine went on, perhaps on another backend; the photo is still there. */
+  readonly onRecovered?: (report: BackendReport) => void;
+  readonly onError?: (error: EngineError) => void;
+}
+
+/** A frame of a driver: the engine closes it. Frames that come while one is in work are dropped, not queued. */
+export type DriverFrame = VideoFrame | ImageBitmap;
+
+export interface Engine {
+  readonly report: BackendReport;
+  readonly presets: readonly Preset[];
+  /** Up to how many photos of one person `openPhoto` can use together (from the manifest). */
+  readonly maxPhotos: number;
+
+  /** Decodes, finds faces. Throws EngineError. EXIF rotation is applied; a picture too large is reduced. */
+  openPhoto(file: Blob): Promise<OpenedPhoto>;
+  /** Prepares these faces of the photo that was opened last and starts rendering them with the motion that is set. */
+  chooseFaces(ids: readonly number[]): Promise<void>;
+  setMotion(motion: Motion): Promise<void>;
+  setGains(gains: Gains): void;
+  /** Pixels on a side of the rendered square; `auto` adapts it. */
+  setSize(size: "auto" | 256 | 512 | 1024): void;
+  setBackend(backend: Backend | "auto"): Promise<BackendReport>;
+  play(): void;
+  pause(): void;
+
+  /** Hands over a frame of the driving video or camera. Resolves with whether a face was seen, or null if dropped. */
+  drive(frame: DriverFrame, timestampSeconds: number): Promise<boolean | null>;
+  /** Takes the driver's next frame as its neutral face. */
+  calibrate(): void;
+
+  /**
+   * Renders every frame of the motion that is set, in order and without dropping, for saving. For a driver, `source`
+   * yields its frames. Yields whole photos with the faces moved.
+   */
+  renderAll(options: {
+    readonly loops: number;
+    readonly source?: AsyncIterable<{ readonly frame: DriverFrame; readonly time: number }>;
+    readonly signal?: AbortSignal;
+  }): AsyncIterable<{ readonly bitmap: ImageBitmap; readonly time: number; readonly duration: number; readonly total: number }>;
+
+  dispose(): void;
+}
+
+export type CreateEngine = (options: EngineOptions) => Promise<Engine>;
