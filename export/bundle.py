@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from typing import Any
 import onnx
 
 from ..models.student import load_student
+from ..runtime import driver, faces, images, portrait
+from ..runtime.animate import Gains
 from ..runtime.manifest import FORMAT, GRAPHS, read_manifest
 from ..runtime.session import BUNDLED, Bundle
+from ..runtime.smoothing import OneEuroConfig
 from .graphs import build_student_graphs
 from .motion_graphs import build_motion_graphs
 from .signatures import TENSORS, TOLERANCES
@@ -27,6 +31,25 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "models" / "weights" / "student.
 PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
 TRACKER = ("detect", "detect_far", "track", "matte")
 THRESHOLDS = {"presence": 0.5, "min_face": 40, "max_yaw_degrees": 60}
+# What the Python host does around the graphs, for hosts in other languages to do alike.
+HOST = {
+    "gains": [field.name for field in fields(Gains)],
+    "photo": {"max_side": images.MAX_SIDE, "max_megapixels": images.MAX_MEGAPIXELS, "max_count": 1},
+    "faces": {
+        "eye_corners": faces.OUTER_EYE_CORNERS,
+        "looks": faces.REFINEMENTS,
+        "settled": faces.SETTLED,
+        "same_face": faces.SAME_FACE,
+    },
+    "max_size": portrait.MAX_SIZE,
+    "driver": {
+        "max_side": driver.MAX_SIDE,
+        "thumbnail": driver.THUMBNAIL,
+        "cut": driver.CUT,
+        "jump": driver.JUMP,
+    },
+    "smoothing": asdict(OneEuroConfig()),
+}
 LICENCES = {
     "code": "Apache-2.0",
     "detect, detect_far, track, matte": "Apache-2.0 (converted from MediaPipe's models, © Google)",
@@ -75,6 +98,7 @@ def export_bundle(checkpoint: Path | None, output: Path, mediapipe: Path | None 
             "graphs": entries,
             "presets": presets,
             "thresholds": THRESHOLDS,
+            "host": HOST,
             "licences": LICENCES,
             "training": json.loads(record) | {"weights_sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
         }

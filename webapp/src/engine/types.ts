@@ -98,9 +98,17 @@ export interface Statistics {
   readonly droppedFrames: number;
 }
 
+/** What a live frame shows: the whole photo, or the square around the first face; reduced to `maxSide` pixels. */
+export interface View {
+  readonly show: "photo" | "face";
+  readonly maxSide: number;
+}
+
 export interface EngineOptions {
   /** Folder of the bundle, relative to the page. */
   readonly bundle: string;
+  /** Folder of ONNX Runtime's WebAssembly, relative to the page; `ort/` by default. */
+  readonly runtime?: string;
   /** Overrides the choice by benchmark. */
   readonly backend?: Backend | undefined;
   readonly onDownload?: (progress: DownloadProgress) => void;
@@ -128,6 +136,7 @@ export interface Engine {
   setGains(gains: Gains): void;
   /** Pixels on a side of the rendered square; `auto` adapts it. */
   setSize(size: "auto" | 256 | 512 | 1024): void;
+  setView(view: View): void;
   setBackend(backend: Backend | "auto"): Promise<BackendReport>;
   play(): void;
   pause(): void;
@@ -145,6 +154,8 @@ export interface Engine {
     readonly loops: number;
     readonly source?: AsyncIterable<{ readonly frame: DriverFrame; readonly time: number }>;
     readonly signal?: AbortSignal;
+    /** A driver is followed to its end before the first frame is yielded: told of every frame that was followed. */
+    readonly onFollowed?: (frames: number) => void;
   }): AsyncIterable<{ readonly bitmap: ImageBitmap; readonly time: number; readonly duration: number; readonly total: number }>;
 
   dispose(): void;

@@ -1,0 +1,246 @@
+/** The engine as the page sees it: a worker, and what it takes to give another worker the same work. */
+
+import type { Message, RenderedFrame, Started } from "../worker/protocol";
+import { Link } from "./link";
+import {
+  type Backend,
+  type BackendReport,
+  type DriverFrame,
+  type Engine,
+  EngineError,
+  type EngineOptions,
+  type Gains,
+  type Motion,
+  type OpenedPhoto,
+  type Preset,
+  type View,
+} from "./types";
+
+const PATIENCE_MS = 60_000; // a GPU that is lost twice within this time is not used again
+
+/** Everything the worker was told that still holds. */
+interface Told {
+  photo?: Blob;
+  faces?: readonly number[];
+  motion?: Motion;
+  gains?: Gains;
+  size?: number | "auto";
+  view?: View;
+  playing: boolean;
+}
+
+class WorkerEngine implements Engine {
+  #link: Link;
+  #started: Started | null = null;
+  #backend: Backend | undefined;
+  #lostAt = -Infinity;
+  #driving = false;
+  #disposed = false;
+  #recovery: Promise<void> = Promise.resolve();
+  readonly #told: Told = { playing: false };
+
+  constructor(private readonly options: EngineOptions) {
+    this.#backend = options.backend;
+    this.#link = this.#connect();
+  }
+
+  get report(): BackendReport {
+    return this.#running.report;
+  }
+
+  get presets(): readonly Preset[] {
+    return this.#running.presets;
+  }
+
+  get maxPhotos(): number {
+    return this.#running.maxPhotos;
+  }
+
+  async begin(): Promise<void> {
+    const { bundle, runtime = "ort/" } = this.options;
+    const folder = (path: string) => new URL(path.endsWith("/") ? path : `${path}/`, document.baseURI).href;
+    const request = { bundle: folder(bundle), runtime: folder(runtime), backend: this.#backend };
+    this.#started = await this.#link.call("start", request);
+  }
+
+  async openPhoto(file: Blob): Promise<OpenedPhoto> {
+    const opened = await this.#link.call("openPhoto", { file });
+    this.#told.photo = file;
+    delete this.#told.faces;
+    return opened;
+  }
+
+  async chooseFaces(ids: readonly number[]): Promise<void> {
+    await this.#link.call("chooseFaces", { ids });
+    this.#told.faces = ids;
+  }
+
+  async setMotion(motion: Motion): Promise<void> {
+    await this.#link.call("setMotion", { motion });
+    this.#told.motion = motion;
+  }
+
+  setGains(gains: Gains): void {
+    this.#told.gains = gains;
+    this.#tell(this.#link.call("setGains", { gains }));
+  }
+
+  setSize(size: "auto" | 256 | 512 | 1024): void {
+    this.#told.size = size;
+    this.#tell(this.#link.call("setSize", { size }));
+  }
+
+  setView(view: View): void {
+    this.#told.view = view;
+    this.#tell(this.#link.call("setView", { view }));
+  }
+
+  async setBackend(backend: Backend | "auto"): Promise<BackendReport> {
+    this.#backend = backend === "auto" ? undefined : backend;
+    await this.#restart(new EngineError("engine-failed", "The backend was changed."));
+    return this.report;
+  }
+
+  play(): void {
+    this.#setPlaying(true);
+  }
+
+  pause(): void {
+    this.#setPlaying(false);
+  }
+
+  async drive(frame: DriverFrame, timestampSeconds: number): Promise<boolean | null> {
+    if (this.#driving) {
+      frame.close();
+      return null;
+    }
+    this.#driving = true;
+    try {
+      return await this.#link.call("drive", { frame, seconds: timestampSeconds }, [frame]);
+    } finally {
+      this.#driving = false;
+    }
+  }
+
+  calibrate(): void {
+    this.#tell(this.#link.call("calibrate", {}));
+  }
+
+  async *renderAll(options: Parameters<Engine["renderAll"]>[0]): AsyncGenerator<RenderedFrame> {
+    const { loops, source, signal, onFollowed } = options;
+    const link = this.#link;
+    await link.call("beginFile", { loops });
+    try {
+      let followed = 0;
+      for await (const { frame, time } of source ?? []) {
+        signal?.throwIfAborted();
+        await link.call("followForFile", { frame, seconds: time }, [frame]);
+        onFollowed?.(++followed);
+      }
+      // The next frame is rendered while the caller encodes this one.
+      let next = link.call("renderForFile", { index: 0 });
+      for (let index = 1; ; index++) {
+        signal?.throwIfAborted();
+        const frame = await next;
+        if (!frame) return;
+        next = link.call("renderForFile", { index });
+        next.catch(() => undefined);
+        yield frame;
+      }
+    } finally {
+      await link.call("endFile", {}).catch(() => undefined);
+      if (this.#told.playing) this.#setPlaying(true);
+    }
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#link.end(new EngineError("engine-failed", "The engine was disposed of."));
+  }
+
+  /** Throws the GPU away: for tests of the recovery. */
+  loseDevice(): Promise<null> {
+    return this.#link.call("loseDevice", {});
+  }
+
+  get #running(): Started {
+    if (!this.#started) throw new EngineError("engine-failed", "The engine has not started.");
+    return this.#started;
+  }
+
+  #setPlaying(playing: boolean): void {
+    this.#told.playing = playing;
+    this.#tell(this.#link.call("setPlaying", { playing }));
+  }
+
+  /** Reports what fails of calls that nobody waits for. */
+  #tell(call: Promise<unknown>): void {
+    call.catch((error: unknown) => {
+      if (!this.#disposed && error instanceof EngineError && error.code !== "device-lost") this.options.onError?.(error);
+    });
+  }
+
+  #connect(): Link {
+    const link: Link = new Link((message) => {
+      if (link === this.#link) this.#hear(message);
+    });
+    return link;
+  }
+
+  #hear(message: Exclude<Message, { kind: "answer" | "failure" }>): void {
+    const { options } = this;
+    switch (message.kind) {
+      case "download":
+        return options.onDownload?.(message.progress);
+      case "statistics":
+        return options.onStatistics?.(message.statistics);
+      case "frame":
+        this.#link.frameTaken();
+        return options.onFrame(message.frame);
+      case "error":
+        return options.onError?.(new EngineError(message.failure.code, message.failure.message));
+      case "lost":
+        this.#recovery = this.#recover();
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const again = performance.now() - this.#lostAt < PATIENCE_MS;
+    this.#lostAt = performance.now();
+    if (again) this.#backend = "wasm-threads";
+    try {
+      await this.#restart(new EngineError("device-lost", "The GPU was lost."));
+      this.options.onRecovered?.(this.report);
+    } catch (error) {
+      this.options.onError?.(error instanceof EngineError ? error : new EngineError("engine-failed", String(error)));
+    }
+  }
+
+  /** Another worker takes over where this one is. */
+  async #restart(why: EngineError): Promise<void> {
+    await this.#recovery.catch(() => undefined);
+    this.#link.end(why);
+    this.#link = this.#connect();
+    await this.begin();
+    const { photo, faces, motion, gains, size, view, playing } = this.#told;
+    if (gains) await this.#link.call("setGains", { gains });
+    if (size) await this.#link.call("setSize", { size });
+    if (view) await this.#link.call("setView", { view });
+    if (motion) await this.#link.call("setMotion", { motion });
+    if (photo) await this.#link.call("openPhoto", { file: photo });
+    if (faces) await this.#link.call("chooseFaces", { ids: faces });
+    await this.#link.call("setPlaying", { playing });
+  }
+}
+
+/** Loads the models and starts the engine; see EngineOptions. Throws EngineError. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const engine = new WorkerEngine(options);
+  try {
+    await engine.begin();
+  } catch (error) {
+    engine.dispose();
+    throw error;
+  }
+  return engine;
+}

@@ -1,0 +1,3 @@
+/** The engine's public face. */
+export { createEngine } from "./engine";
+export * from "./types";

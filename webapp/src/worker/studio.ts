@@ -1,0 +1,129 @@
+/** What the worker knows of the visitor's work: the photo, its faces, the motion; draws frames of them. */
+
+import { EngineError, type FoundFace, type Gains, type Motion, type OpenedPhoto, type View } from "../engine/types";
+import { type Rendered, ScreenCanvas } from "./canvas";
+import { type Face, findFaces, fitFaces } from "./faces";
+import { LiveDriver } from "./follower";
+import { Pacing, sizeLadder } from "./pacing";
+import { decodePhoto, type Picture } from "./picture";
+import { Portrait } from "./portrait";
+import type { Loaded } from "./start";
+import { Stopwatch } from "./stopwatch";
+import type { MotionFrame, MotionTrack } from "./tracks";
+
+export class Studio {
+  readonly watch = new Stopwatch();
+  portraits: readonly Portrait[] = [];
+  photo: Picture | null = null;
+  track: MotionTrack | null = null;
+  driver: LiveDriver | null = null;
+  gains: Float32Array;
+  #faces: readonly Face[] = [];
+  #photos = 0;
+  #screen: ScreenCanvas | null = null;
+  #view: View | null = null;
+  #size: number | "auto" = "auto";
+  #pacing = new Pacing([0]);
+
+  constructor(readonly loaded: Loaded) {
+    this.gains = new Float32Array(loaded.graphs.manifest.host.gains.length).fill(1);
+  }
+
+  async openPhoto(file: Blob): Promise<OpenedPhoto> {
+    const { graphs } = this.loaded;
+    const { host, thresholds } = graphs.manifest;
+    const photo = await this.watch.time("decode", () => decodePhoto(file, host.photo));
+    const found = await this.watch.time("find", () => findFaces(graphs, photo));
+    const faces = fitFaces(found, thresholds, host);
+    this.#forgetPortraits();
+    this.photo = photo;
+    this.#faces = faces;
+    return {
+      id: ++this.#photos,
+      width: photo.width,
+      height: photo.height,
+      faces: faces.map(({ box }, id): FoundFace => ({ id, box })),
+    };
+  }
+
+  async chooseFaces(ids: readonly number[]): Promise<void> {
+    const { photo, watch } = this;
+    const faces = ids.map((id) => this.#faces[id]).filter((face) => face !== undefined);
+    if (!photo || !faces.length) throw new EngineError("no-face", "None of the photo's faces was chosen.");
+    this.#forgetPortraits();
+    const portraits: Portrait[] = [];
+    for (const face of faces) portraits.push(await Portrait.of(this.loaded.graphs, photo, face, watch));
+    this.portraits = portraits;
+    this.#screen = new ScreenCanvas(photo);
+    if (this.#view) this.#screen.view = this.#view;
+    await this.setSize(this.#size);
+  }
+
+  setMotion(motion: Motion): void {
+    const track = motion.kind === "preset" ? this.loaded.tracks.get(motion.name) : null;
+    if (track === undefined) throw new EngineError("bundle-broken", "The bundle has no motion of this name.");
+    this.track = track;
+    this.driver = motion.kind === "driver" ? new LiveDriver(this.loaded.graphs) : null;
+  }
+
+  setGains(gains: Gains): void {
+    this.gains = Float32Array.from(this.loaded.graphs.manifest.host.gains, (name) => gains[name as keyof Gains] ?? 1);
+  }
+
+  set view(view: View) {
+    this.#view = view;
+    if (this.#screen) this.#screen.view = view;
+  }
+
+  async setSize(size: number | "auto"): Promise<void> {
+    this.#size = size;
+    const most = Math.max(0, ...this.portraits.map((portrait) => portrait.fullSize));
+    const least = this.loaded.graphs.manifest.graphs.encode.inputs.find(({ name }) => name === "size")?.range[0] ?? 0;
+    this.#pacing = new Pacing(size === "auto" ? sizeLadder(least, most) : [Math.min(size, most)]);
+    await this.resize();
+  }
+
+  /** Pixels on a side of the square that is rendered now. */
+  get size(): number {
+    return this.#pacing.size;
+  }
+
+  /** Makes all portraits as large as they are to be now. */
+  async resize(): Promise<void> {
+    for (const portrait of this.portraits) await portrait.resize(Math.min(this.size, portrait.fullSize));
+  }
+
+  /** As large as `vivant animate` renders them, or as the visitor chose. */
+  async resizeForFile(): Promise<void> {
+    const most = this.#size === "auto" ? Infinity : this.#size;
+    for (const portrait of this.portraits) await portrait.resize(Math.min(most, portrait.fullSize));
+  }
+
+  async render(motion: MotionFrame): Promise<Rendered[]> {
+    const rendered: Rendered[] = [];
+    for (const portrait of this.portraits) {
+      const target = await portrait.target(motion, this.gains);
+      rendered.push({ portrait, frame: await portrait.render(target) });
+    }
+    return rendered;
+  }
+
+  /** A frame for the screen. */
+  async draw(motion: MotionFrame): Promise<ImageBitmap> {
+    const screen = this.#screen;
+    if (!screen) throw new EngineError("no-face", "No face was chosen.");
+    const rendered = await this.render(motion);
+    return this.watch.time("screen", () => screen.draw(rendered));
+  }
+
+  /** Takes what a frame cost and adapts the size. */
+  async pace(milliseconds: number): Promise<void> {
+    if (this.#pacing.took(milliseconds, performance.now())) await this.resize();
+  }
+
+  #forgetPortraits(): void {
+    for (const portrait of this.portraits) portrait.dispose();
+    this.portraits = [];
+    this.#screen = null;
+  }
+}
