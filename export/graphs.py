@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.canonical_face import canonical_face
+from ..models.compose import Maps, render_doubled
 from ..models.student import Encoded, Student
 from .to_onnx import export_graph
 
@@ -34,8 +35,13 @@ class RenderGraph(nn.Module):
         self.student = student
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        rgba = self.student(Encoded(*inputs[:-1]), inputs[-1])
-        return to_bytes(rgba)
+        encoded = Encoded(*inputs[:-1])
+        maps = self.student.maps(encoded, inputs[-1])
+        # In grey levels already where the maps are small; the half rounds.
+        maps = Maps(maps.flow, maps.keep * 255.0, maps.add * 255.0 + 0.5)
+        picture = render_doubled(encoded.texture, maps).clamp(0.0, 255.0)
+        rgba = torch.cat([picture, encoded.alpha * 255.0 + 0.5], 1)
+        return rgba[0].permute(1, 2, 0).to(torch.uint8)
 
 
 def to_bytes(picture: Tensor) -> Tensor:
@@ -66,7 +72,7 @@ def build_student_graphs(student: Student) -> dict[str, onnx.ModelProto]:
     }
     with torch.no_grad():
         encoded = EncodeGraph(student)(*inputs.values())
-    texture_axes = {"texture": {2: "T", 3: "T"}}  # T = 2 S - 1
+    texture_axes = {"texture": {2: "T", 3: "T"}, "alpha": {2: "S", 3: "S"}}  # T = 2 S - 1
     return {
         "encode": export_graph(
             EncodeGraph(student), inputs, ENCODED_NAMES, {"image": {0: "H", 1: "W"}, **texture_axes}

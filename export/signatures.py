@@ -41,6 +41,7 @@ TENSORS: Final = {
     "expression": Meaning(EYES),
     "gains": Meaning("factors for pose, expression, eyes, lips, gaze", 0, 2),
     "texture": Meaning("sRGB; T = 2 S - 1", 0, 1),
+    "alpha": Meaning("opacity of the square; fades out at its border", 0, 1),
     "features": Meaning("RGB and matte (0..1), then learnt features"),
     "plate": Meaning("sRGB", 0, 1),
     "points": Meaning("landmarks, the animated square spans -1..1"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .geometry import pixel_grid, sample
+from .geometry import pixel_axis, pixel_grid, sample
 from .refiner import Motion
 
 BORDER = 0.16  # towards the square's edge all motion fades out over this share of the half side: no seam
@@ -85,23 +85,32 @@ def double_texture(texture: Tensor) -> Tensor:
     return F.interpolate(texture, size=(size, size), mode="bicubic", align_corners=True)
 
 
-def render(texture: Tensor, maps: Maps, doubled: bool = False) -> Tensor:
-    """Warp, keep, add.
+def render(texture: Tensor, maps: Maps) -> Tensor:
+    """Warp, keep, add: texture [B, 3, S, S] 0..1, maps at any size → picture [B, 3, S, S], not clamped."""
+    size = texture.shape[-1]
+    flow, keep, add = _upsampled(maps, size)
+    where = pixel_grid(size, texture.device).reshape(1, size, size, 2) + flow.permute(0, 2, 3, 1)
+    return sample(texture, where) * keep + add
 
-    Args:
-        texture: [B, 3, S, S] 0..1, or what `double_texture` made of it.
-        maps: at any size.
 
-    Returns:
-        picture [B, 3, S, S], not clamped.
+def render_doubled(texture: Tensor, maps: Maps) -> Tensor:
+    """`render` for what `double_texture` made: [B, 3, 2S − 1, 2S − 1] → [B, 3, S, S].
+
+    The most expensive lines of a frame: work per output pixel is kept small.
     """
-    size = (texture.shape[-1] + 1) // 2 if doubled else texture.shape[-1]
-    stacked = upsample(torch.cat([maps.flow, maps.keep, maps.add], 1), size)
-    where = pixel_grid(size, texture.device).reshape(1, size, size, 2) + stacked[:, :2].permute(0, 2, 3, 1)
-    if doubled:
-        # From borders at ±1 to the outermost pixels' centres at ±1.
-        where = where * (size / (size - 1))
-        moved = F.grid_sample(texture, where, padding_mode="border", align_corners=True)
-    else:
-        moved = sample(texture, where)
-    return moved * stacked[:, 2:3] + stacked[:, 3:]
+    doubled = texture.shape[-1]
+    size = (doubled + 1) // 2
+    # From the photo's raster to the doubled one, whose borders lie half a pixel further in.
+    wider = 2.0 * size / doubled
+    flow, keep, add = _upsampled(maps._replace(flow=maps.flow * wider), size)
+    axis = pixel_axis(size, texture.device) * wider
+    where = torch.cat([flow[:, :1] + axis, flow[:, 1:] + axis.unsqueeze(-1)], 1)
+    # The outermost pixels are repeated beyond: by hand, see `sample_square`.
+    limit = torch.ones((), device=texture.device) * (1.0 - 1.0 / doubled)
+    where = where.clamp(-limit, limit).permute(0, 2, 3, 1)
+    return F.grid_sample(texture, where, padding_mode="zeros", align_corners=False) * keep + add
+
+
+def _upsampled(maps: Maps, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    flow, keep, add = upsample(torch.cat([maps.flow, maps.keep, maps.add], 1), size).split([2, 1, 3], 1)
+    return flow, keep, add

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from . import anchors
 from . import landmarks as lm
-from .geometry import pixel_grid, sample, soft_assignment
+from .geometry import pixel_grid, sample_square, soft_assignment
 from .layers import ConvBlock, ResidualBlock, Up
 from .polygon import dilate_and_feather, fill_polygon, soft_disc
 
@@ -45,6 +45,8 @@ MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
 EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.09)
 INSIDE_SIGMA = 0.15  # between the lips
 EYEBALL_SIGMA = 0.15  # the eyeball turns as one piece
+HIDDEN_LEVEL = 0.35  # brightness of the inside of a mouth before it is painted, of the mouth's surroundings
+MAX_SHIFT = 0.12  # how far a painter may move what the geometry brought, patch coordinates
 
 
 class PatchFrame(NamedTuple):
@@ -124,21 +126,53 @@ def warp_patch(patch: Tensor, flow: Tensor) -> Tensor:
     """patch [B, C, n, n], flow [B, 2, n, n] → [B, C, n, n]."""
     size = patch.shape[-1]
     where = pixel_grid(size, patch.device).reshape(1, size, size, 2) + flow.permute(0, 2, 3, 1)
-    return sample(patch, where)
+    return sample_square(patch, where, size)
 
 
 class PatchMasks(NamedTuple):
-    """condition [B, M, n, n]: what the painter is told; region [B, 1, n, n]: where it may paint (not learned)."""
+    """condition [B, M, n, n]: what the painter is told; region [B, 1, n, n]: where it may paint; hidden [B, 1, n, n]:
+    the share of the warp that gives way to a plain dark. None of them is learned: learned ones collapse to "all warp".
+    """
 
     condition: Tensor
     region: Tensor
+    hidden: Tensor
 
 
-def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> PatchMasks:
-    """Channels: source's inner lips, target's inner, target's outer. Both [B, 478, 2] in patch coordinates."""
-    rings = (source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER], target[:, lm.LIPS_OUTER])
-    filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 3, size, size)
-    return PatchMasks(filled, dilate_and_feather(filled[:, 2:], 3, 3))
+def cover_hidden(warped: Tensor, source: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """Replace what geometry cannot bring: a warp into an opened mouth shows stretched lips.
+
+    Args:
+        warped, source: [B, 3, n, n] 0..1. hidden: [B, 1, n, n].
+
+    Returns:
+        the picture with the hidden part replaced, and the part that replaces it, both [B, 3, n, n].
+    """
+    dark = hidden * (HIDDEN_LEVEL * source.mean((2, 3), keepdim=True))
+    return warped * (1.0 - hidden) + dark, dark
+
+
+def _opened(source: Tensor, target: Tensor) -> Tensor:
+    """1 where the target's mouth is open and the source's is not, 0 where the source's shows enough: [B, 1, 1, 1]."""
+    upper, lower = lm.LIPS_INNER[1:10], lm.LIPS_INNER[:10:-1]
+    before, after = ((p[:, lower] - p[:, upper]).square().sum(-1).add(1e-12).sqrt().mean(1) for p in (source, target))
+    return ((0.75 - before / (after + 1e-3)) * 2.0).clamp(0.0, 1.0).reshape(-1, 1, 1, 1)
+
+
+def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size, own: Tensor | None = None) -> PatchMasks:
+    """Channels: source's inner lips, target's inner, target's outer.
+
+    Args:
+        source, target: [B, 478, 2] in patch coordinates.
+        own: the source's channel [B, 1, n, n], where it was drawn before.
+    """
+    rings = [target[:, lm.LIPS_INNER], target[:, lm.LIPS_OUTER]]
+    filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 2, size, size)
+    own = fill_polygon(source[:, lm.LIPS_INNER], size) if own is None else own
+    # Folds and shadows around the lips move with them: about a tenth of the eye distance belongs to the mouth.
+    region = dilate_and_feather(filled[:, 1:], 10, 4) * _window(size, source.device)
+    hidden = F.avg_pool2d(filled[:, :1], 3, 1, 1) * _opened(source, target)
+    return PatchMasks(torch.cat([own, filled], 1), region, hidden)
 
 
 def _window(size: int, device: torch.device) -> Tensor:
@@ -147,42 +181,82 @@ def _window(size: int, device: torch.device) -> Tensor:
     return ((0.98 - radius) / 0.3).clamp(0.0, 1.0)
 
 
-def eye_masks(source: Tensor, target: Tensor, size: int = EYE.size, left: bool = False) -> PatchMasks:
-    """Channels: source's eye opening and iris, target's opening and iris. source, target [B, 478, 2]."""
-    ring, iris = (lm.LEFT_EYE, lm.LEFT_IRIS) if left else (lm.RIGHT_EYE, lm.RIGHT_IRIS)
-    channels = []
-    for points in (source, target):
-        channels.append(fill_polygon(points[:, ring], size))
-        rim = points[:, iris[1:]] - points[:, iris[:1]]
-        channels.append(soft_disc(points[:, iris[0]], (rim.square().sum(-1) + 1e-12).sqrt().mean(1), size))
+def eye_masks(
+    source: Tensor, target: Tensor, size: int = EYE.size, left: bool = False, own: Tensor | None = None
+) -> PatchMasks:
+    """Channels: source's eye opening and iris, target's opening and iris. Arguments as for `mouth_masks`."""
     window = _window(size, source.device).expand(source.shape[0], -1, -1, -1)
-    return PatchMasks(torch.cat(channels, 1), window)
+    own = eye_shape(source, size, left) if own is None else own
+    return PatchMasks(torch.cat([own, eye_shape(target, size, left)], 1), window, torch.zeros_like(window))
+
+
+def eye_shape(points: Tensor, size: int, left: bool) -> Tensor:
+    """Masks of an eye's opening and of its iris: [B, 478, 2] in patch coordinates → [B, 2, n, n]."""
+    ring, iris = (lm.LEFT_EYE, lm.LEFT_IRIS) if left else (lm.RIGHT_EYE, lm.RIGHT_IRIS)
+    rim = points[:, iris[1:]] - points[:, iris[:1]]
+    disc = soft_disc(points[:, iris[0]], (rim.square().sum(-1) + 1e-12).sqrt().mean(1), size)
+    return torch.cat([fill_polygon(points[:, ring], size), disc], 1)
+
+
+def head_slopes(landmarks: Tensor, left: bool = False) -> Tensor:
+    """How far the head is turned, read off depth: yaw and pitch as slopes, 0 for a face looking into the camera.
+
+    Args:
+        landmarks: [B, 478, 3], any isotropic unit. left: a left eye's patch is mirrored, and its yaw with it.
+
+    Returns:
+        [B, 2].
+    """
+    corners = landmarks[:, 263] - landmarks[:, 33]
+    distance = (corners.square().sum(-1) + 1e-12).sqrt()
+    yaw = (landmarks[:, 454, 2] - landmarks[:, 234, 2]) / distance
+    pitch = (landmarks[:, 152, 2] - landmarks[:, 10, 2]) / distance
+    return torch.stack([-yaw if left else yaw, pitch], -1)
+
+
+class Painted(NamedTuple):
+    """add [B, 3, n, n]: colour on top of the warped patch; shift [B, 2, n, n]: correction of the flow. 0 outside."""
+
+    add: Tensor
+    shift: Tensor
 
 
 class PatchPainter(nn.Module):
-    """Paints on a warped patch: ``warped + region · tanh(net)``.
+    """Corrects the flow of a patch and paints on what it brings: ``warp(source, flow + shift) + add``.
 
-    A U-Net that works at half resolution and below; the last step is a pixel shuffle.
+    A U-Net that works at half resolution and below; colour leaves it through a pixel shuffle, the shift is upsampled.
+    It is told how far the head is turned in the photo and now, because light and shade depend on it.
     """
 
     def __init__(self, config: PatchConfig) -> None:
         super().__init__()
         c0, c1, c2 = config.widths
         self.enter = ConvBlock(6 + config.masks, c0, 4, 2)
+        self.turned = nn.Linear(4, c2)
         self.level0 = ResidualBlock(c0)
         self.down1 = nn.Sequential(ConvBlock(c0, c1, 3, 2), ResidualBlock(c1))
         self.down2 = nn.Sequential(ConvBlock(c1, c2, 3, 2), ResidualBlock(c2), ResidualBlock(c2))
         self.up1, self.mix1 = Up(c2, c1), ResidualBlock(c1)
         self.up0, self.mix0 = Up(c1, c0), ResidualBlock(c0)
-        self.head = nn.Conv2d(c0, 12, 3, 1, 1)
+        self.head = nn.Conv2d(c0, 12 + 2, 3, 1, 1)
         nn.init.normal_(self.head.weight, std=1e-3)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, warped: Tensor, source: Tensor, masks: PatchMasks) -> Tensor:
-        """warped, source [B, 3, n, n] 0..1 → what to add, [B, 3, n, n], zero outside the region."""
+    def forward(self, warped: Tensor, source: Tensor, masks: PatchMasks, slopes: Tensor) -> Painted:
+        """warped, source [B, 3, n, n] 0..1; slopes [B, 4]: `head_slopes` of the source, then of the target."""
         x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, masks.condition], 1)))
         x1 = self.down1(x0)
-        x = self.mix1(self.up1(self.down2(x1), x1))
-        x = self.mix0(self.up0(x, x0))
-        return torch.tanh(F.pixel_shuffle(self.head(x).float(), 2)) * masks.region
+        x = self.down2(x1) + self.turned(slopes)[:, :, None, None]
+        x = self.mix0(self.up0(self.mix1(self.up1(x, x1)), x0))
+        out = torch.tanh(self.head(x).float())
+        shift = F.interpolate(out[:, 12:], scale_factor=2.0, mode="bilinear", align_corners=False)
+        add = keep_grey(F.pixel_shuffle(out[:, :12], 2), source)
+        return Painted(add * masks.region, shift * (masks.region * MAX_SHIFT))
+
+
+def keep_grey(painted: Tensor, source: Tensor) -> Tensor:
+    """Paint without colour for a photo without colour. painted, source [B, 3, n, n] → [B, 3, n, n]."""
+    colour = (source.amax(1) - source.amin(1)).mean((1, 2)).reshape(-1, 1, 1, 1)
+    grey = painted.mean(1, keepdim=True)
+    return torch.lerp(grey.expand_as(painted), painted, ((colour - 0.01) / 0.03).clamp(0.0, 1.0))

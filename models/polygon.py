@@ -36,7 +36,10 @@ def fill_polygon(vertices: Tensor, size: int) -> Tensor:
 
 def dilate_and_feather(mask: Tensor, dilation: int, feather: int) -> Tensor:
     """Grow a mask by `dilation` pixels and blur its border over about `feather` pixels. [B, 1, S, S] → the same."""
-    grown = F.max_pool2d(mask, 2 * dilation + 1, stride=1, padding=dilation)
+    reach = 2 * dilation + 1
+    # A square's maximum is the maximum of rows, then of columns.
+    grown = F.max_pool2d(mask, (1, reach), stride=1, padding=(0, dilation))
+    grown = F.max_pool2d(grown, (reach, 1), stride=1, padding=(dilation, 0))
     width = 2 * feather + 1
     for _ in range(2):
         grown = F.avg_pool2d(grown, width, stride=1, padding=feather, count_include_pad=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .geometry import COARSE_SIGMA, FINE_SIGMA, fit_affine, pixel_grid, sample, soft_assignment
+from .geometry import COARSE_SIGMA, FINE_SIGMA, fit_affine, pixel_grid, sample_square, soft_assignment
 from .layers import ConvBlock, ResidualBlock, Up
 
 
@@ -113,10 +113,10 @@ class FlowRefiner(nn.Module):
         size, batch = self.config.size, source.shape[0]
         flows, messages = self.candidates(source, target)
         grid = self.get_buffer("grid").unsqueeze(1)
-        where = (grid + flows).clamp(-2.0, 2.0)
+        where = grid + flows
         raster = [where[:, :, k].reshape(batch, size, size, 2) for k in range(3)]
-        pictures = [source_features, sample(source_features, raster[1])]
-        pictures += [sample(source_features[:, :4], raster[k]) for k in (0, 2)]
+        pictures = [source_features, sample_square(source_features, raster[1], size)]
+        pictures += [sample_square(source_features[:, :4], raster[k], size) for k in (0, 2)]
         maps = torch.cat([flows.flatten(2) * 4.0, messages], -1)
         x = torch.cat([*pictures, maps.reshape(batch, size, size, -1).permute(0, 3, 1, 2)], 1)
         x0 = self.enter(x)
@@ -130,9 +130,9 @@ class FlowRefiner(nn.Module):
         size, batch = self.config.size, out.shape[0]
         share = out[:, :4].softmax(1).flatten(2).transpose(1, 2)  # [B, P, 4]; the fourth is standing still: flow 0
         residual = torch.tanh(out[:, 4:6]).flatten(2).transpose(1, 2) * self.config.residual_flow
-        flow = (share[..., :3, None] * flows).sum(2) + residual
+        flow = residual + sum(share[..., k : k + 1] * flows[:, :, k] for k in range(3))
         flow = flow.reshape(batch, size, size, 2)
         grid = self.get_buffer("grid").reshape(1, size, size, 2)
-        carried = sample(source_features[:, 3:4].float(), grid + flow)
+        carried = sample_square(source_features[:, 3:4].float(), grid + flow, size)
         matte = (carried + torch.tanh(out[:, 6:7])).clamp(0.0, 1.0)
         return Motion(flow, matte, torch.tanh(out[:, 7:10]) * self.config.residual_colour)

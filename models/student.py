@@ -18,22 +18,27 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .anchors import FACE
-from .compose import Maps, background_plate, blend, border_window, double_texture, render, upsample
+from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled, upsample
 from .geometry import normalise_points, pixel_grid, sample
+from .landmarks import LIPS_INNER
 from .patch import (
     EYE,
     MOUTH,
     PatchFrame,
     PatchMasks,
     PatchPainter,
+    cover_hidden,
     eye_flow,
     eye_frame,
     eye_masks,
+    eye_shape,
+    head_slopes,
     mouth_flow,
     mouth_frame,
     mouth_masks,
     warp_patch,
 )
+from .polygon import fill_polygon
 from .refiner import FlowRefiner, RefinerConfig
 
 MAP_SIZE = 256  # raster on which motion and patches are put together
@@ -46,12 +51,14 @@ _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
 class Encoded(NamedTuple):
     """What `render` needs of a photo. All float32; S is the rendered size.
 
-    texture [1, 3, 2S − 1, 2S − 1] about 0..1 (see `double_texture`); features [1, 28, 64, 64] (RGB, matte, learnt);
+    texture [1, 3, 2S − 1, 2S − 1] about 0..1 (see `double_texture`); alpha [1, 1, S, S] 0..1, fades out at the square's
+    border; features [1, 28, 64, 64] (RGB, matte, learnt);
     plate [1, 3, 64, 64]; points [1, 478, 3] normalised landmarks; square [4] the region, pixels; mouth [1, 3, 96, 96];
     eyes [2, 3, 64, 64] (right, left, the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_mask [2, 2, 64, 64].
     """
 
     texture: Tensor
+    alpha: Tensor
     features: Tensor
     plate: Tensor
     points: Tensor
@@ -97,7 +104,8 @@ class Student(nn.Module):
         self.refiner = FlowRefiner(config)
         self.mouth = PatchPainter(MOUTH)
         self.eye = PatchPainter(EYE)
-        self.register_buffer("map_grid", pixel_grid(MAP_SIZE), persistent=False)
+        raster = F.pad(pixel_grid(MAP_SIZE), (0, 1), value=1.0).T.contiguous()
+        self.register_buffer("map_grid", raster, persistent=False)  # [3, n·n]: x, y, 1
 
     def encode(self, photo: Tensor, landmarks: Tensor, region: Tensor, matte: Tensor, size: int) -> Encoded:
         """Once per photo.
@@ -106,7 +114,7 @@ class Student(nn.Module):
             photo: [1, 3, H, W] 0..1. landmarks: [478, 3] pixels. region: [4] pixels (see docs/architecture.md).
             matte: [1, 1, 256, 256] share of person over the region. size: pixels of the rendered square.
         """
-        texture = double_texture(self._cut(photo, region, size))
+        square = self._cut(photo, region, size)
         small = F.avg_pool2d(self._cut(photo, region, 256), 2)
         small_matte = F.avg_pool2d(matte, 2)
         points = normalise_points(landmarks.unsqueeze(0), region.unsqueeze(0))
@@ -115,33 +123,36 @@ class Student(nn.Module):
         eyes = torch.cat([self._cut_patch(photo, frame, EYE.size) for frame in frames])
         mouth = self._cut_patch(photo, mouth_frame(pixels), MOUTH.size)
         own = [frame.to_patch(pixels) for frame in frames]
-        eye_mask = [eye_masks(p, p, left=left).condition[:, :2] for p, left in zip(own, (False, True), strict=True)]
+        eye_mask = [eye_shape(p, EYE.size, left) for p, left in zip(own, (False, True), strict=True)]
         own_mouth = mouth_frame(pixels).to_patch(pixels)
         return Encoded(
-            texture,
+            double_texture(square),
+            F.interpolate(border_window(64).sqrt(), size=square.shape[-2:], mode="bilinear", align_corners=False),
             self.refiner.encode(small, small_matte),
             background_plate(small, small_matte),
             points,
             region.reshape(4),
             mouth,
             eyes,
-            mouth_masks(own_mouth, own_mouth).condition[:, :1],
+            fill_polygon(own_mouth[:, LIPS_INNER], MOUTH.size),
             torch.cat(eye_mask),
         )
 
     def forward(self, encoded: Encoded, target: Tensor) -> Tensor:
         """One frame. target [478, 3] photo pixels → [1, 4, S, S] RGBA, 0..1, not clamped."""
+        return torch.cat([render_doubled(encoded.texture, self.maps(encoded, target)), encoded.alpha], 1)
+
+    def maps(self, encoded: Encoded, target: Tensor) -> Maps:
+        """What one frame does to the photo's pixels, at `MAP_SIZE`. target [478, 3] photo pixels."""
         points = normalise_points(target.unsqueeze(0), encoded.square.unsqueeze(0))
         motion = self.refiner(encoded.features, encoded.points[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
         tiles = [self._mouth_tile(encoded, points), *self._eye_tiles(encoded, points)]
-        picture = render(encoded.texture, self._place(coarse, tiles), doubled=True)
-        alpha = border_window(64).sqrt()
-        return torch.cat([picture, upsample_like(alpha, picture)], 1)
+        return self._place(coarse, tiles)
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
-        shape = (1, size, size, 2)
-        grid = pixel_grid(size).reshape(shape)  # pyright: ignore[reportArgumentType] (a traced size is a tensor)
+        # A traced size is a tensor, which torch's types do not know.
+        grid = pixel_grid(size).reshape(1, size, size, 2)  # pyright: ignore[reportArgumentType, reportCallIssue]
         return sample_photo(photo, region[:2] + grid * (0.5 * region[2]), region[2] / size)
 
     def _cut_patch(self, photo: Tensor, frame: PatchFrame, size: int) -> Tensor:
@@ -153,26 +164,28 @@ class Student(nn.Module):
         before, after = mouth_frame(encoded.points[..., :2]), mouth_frame(target[..., :2])
         p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
         flow = mouth_flow(p, q)
-        masks = mouth_masks(q, q)
-        masks = PatchMasks(torch.cat([encoded.mouth_mask, masks.condition[:, 1:]], 1), masks.region)
-        painted = keep_grey(self.mouth(warp_patch(encoded.mouth, flow), encoded.mouth, masks), encoded.mouth)
-        return _tile(flow, painted, masks.region, before, after)
+        masks = mouth_masks(p, q, own=encoded.mouth_mask)
+        slopes = torch.cat([head_slopes(encoded.points), head_slopes(target)], 1)
+        warped, dark = cover_hidden(warp_patch(encoded.mouth, flow), encoded.mouth, masks.hidden)
+        painted = self.mouth(warped, encoded.mouth, masks, slopes)
+        return _tile(flow + painted.shift, painted.add + dark, masks, before, after)
 
     def _eye_tiles(self, encoded: Encoded, target: Tensor) -> list[Tile]:
-        flows, warped, conditions, regions, frames = [], [], [], [], []
+        flows, warped, told, frames, slopes = [], [], [], [], []
         for index, left in enumerate((False, True)):
             before, after = eye_frame(encoded.points[..., :2], left), eye_frame(target[..., :2], left)
             p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
             flow = eye_flow(p, q, left)
-            masks = eye_masks(q, q, left=left)
+            masks = eye_masks(p, q, left=left, own=encoded.eye_mask[index : index + 1])
             flows.append(flow)
             frames.append((before, after))
             warped.append(warp_patch(encoded.eyes[index : index + 1], flow))
-            conditions.append(torch.cat([encoded.eye_mask[index : index + 1], masks.condition[:, 2:]], 1))
-            regions.append(masks.region)
-        both = PatchMasks(torch.cat(conditions), torch.cat(regions))
-        painted = keep_grey(self.eye(torch.cat(warped), encoded.eyes, both), encoded.eyes)
-        return [_tile(flows[i], painted[i : i + 1], regions[i], *frames[i]) for i in range(2)]
+            told.append(masks)
+            slopes.append(torch.cat([head_slopes(encoded.points, left), head_slopes(target, left)], 1))
+        both = PatchMasks(*(torch.cat(parts) for parts in zip(*told, strict=True)))
+        painted = self.eye(torch.cat(warped), encoded.eyes, both, torch.cat(slopes))
+        shifted = [flow + painted.shift[i : i + 1] for i, flow in enumerate(flows)]
+        return [_tile(shifted[i], painted.add[i : i + 1], told[i], *frames[i]) for i in range(2)]
 
     def _place(self, coarse: Maps, tiles: list[Tile]) -> Maps:
         """Put the tiles into the maps. The tiles share one atlas, so that one GridSample places them all."""
@@ -186,7 +199,7 @@ class Student(nn.Module):
         cover = placed[:, 5:6] * window
         return Maps(
             stacked[:, :2] * (1.0 - cover) + placed[:, :2] * window,
-            stacked[:, 2:3] * (1.0 - cover) + cover,
+            stacked[:, 2:3] * (1.0 - cover) + cover - placed[:, 6:] * window,
             stacked[:, 3:] * (1.0 - SHADE_UNDER_PATCH * cover) + placed[:, 2:5] * window,
         )
 
@@ -195,31 +208,20 @@ class Student(nn.Module):
         extent = torch.tensor([MOUTH.size + EYE.size, 2.0 * EYE.size])
         sides = torch.tensor([[MOUTH.size], [EYE.size], [EYE.size]])
         corners = torch.tensor([[0.0, 0.0], [MOUTH.size, 0.0], [MOUTH.size, EYE.size]])
+        scale, offset = sides / extent, (2.0 * corners + sides) / extent - 1.0
         axes = torch.cat([tile.frame.axes for tile in tiles])
         inverse = axes / axes.square().sum(-1, keepdim=True)
         centre = torch.cat([tile.frame.centre for tile in tiles])
-        # x and y of all pixels in all three tiles' own frames, one matrix product each: [n·n, 3]
-        x, y = (self.get_buffer("map_grid") @ inverse[:, k].T - (centre * inverse[:, k]).sum(-1) for k in (0, 1))
-        inside = (torch.maximum(x.abs(), y.abs()) < 1.0).float()
-        scale, offset = sides / extent, (2.0 * corners + sides) / extent - 1.0
+        # Rows (a, b, c) with a·x + b·y + c = a coordinate of the tile's own frame: [2 (its x, y), 3 tiles, 3].
+        rows = torch.cat([inverse, -(inverse * centre[:, None]).sum(-1, keepdim=True)], -1).transpose(0, 1)
+        own = rows @ self.get_buffer("map_grid")
+        inside = (torch.maximum(own[0].abs(), own[1].abs()) < 1.0).float()
         far = 3.0
-        placed = [(inside * (q * scale[:, k] + offset[:, k] + far)).sum(-1) - far for k, q in enumerate((x, y))]
-        return torch.stack(placed, -1).reshape(1, MAP_SIZE, MAP_SIZE, 2)
+        where = (inside * (own * scale.T[..., None] + (offset.T[..., None] + far))).sum(1) - far
+        return where.T.reshape(1, MAP_SIZE, MAP_SIZE, 2)
 
 
-def keep_grey(painted: Tensor, source: Tensor) -> Tensor:
-    """Paint without colour for a photo without colour. painted, source [B, 3, n, n] → [B, 3, n, n]."""
-    colour = (source.amax(1) - source.amin(1)).mean((1, 2)).reshape(-1, 1, 1, 1)
-    grey = painted.mean(1, keepdim=True)
-    return torch.lerp(grey.expand_as(painted), painted, ((colour - 0.01) / 0.03).clamp(0.0, 1.0))
-
-
-def upsample_like(alpha: Tensor, picture: Tensor) -> Tensor:
-    """alpha [1, 1, n, n] at the picture's size."""
-    return F.interpolate(alpha, size=picture.shape[-2:], mode="bilinear", align_corners=False)
-
-
-def _tile(flow: Tensor, painted: Tensor, region: Tensor, before: PatchFrame, after: PatchFrame) -> Tile:
+def _tile(flow: Tensor, painted: Tensor, masks: PatchMasks, before: PatchFrame, after: PatchFrame) -> Tile:
     """Patch coordinates → the square's: where the tile's pixels look in the source minus where they are."""
     size = flow.shape[-1]
     grid = pixel_grid(size, flow.device)
@@ -227,8 +229,8 @@ def _tile(flow: Tensor, painted: Tensor, region: Tensor, before: PatchFrame, aft
     moved = (looked - after.from_patch(grid)).reshape(1, size, size, 2).permute(0, 3, 1, 2)
     # Fade to nothing at the tile's border, or neighbours in the atlas would bleed in.
     fade = ((1.0 - grid.abs().amax(-1)) * 12.0).clamp(0.0, 1.0).reshape(1, 1, size, size)
-    cover = region * fade
-    return Tile(torch.cat([moved * cover, painted * fade, cover], 1), after)
+    cover = masks.region * fade
+    return Tile(torch.cat([moved * cover, painted * fade, cover, masks.hidden * fade], 1), after)
 
 
 def save_student(student: Student, path: Path, record: str) -> None:

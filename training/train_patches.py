@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.discriminator import PatchDiscriminator, hinge_discriminator
-from ..models.patch import EYE, MOUTH, PatchPainter
+from ..models.patch import EYE, MOUTH, PatchPainter, cover_hidden, warp_patch
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from .clips import FrameCache
 from .patch_data import PatchBatch, PatchData
@@ -29,9 +29,13 @@ from .sheets import save_sheet
 
 @dataclass(frozen=True)
 class PatchTraining:
-    """Settings of one run. Weights multiply their loss terms; the adversarial ones start at `adversarial_from`."""
+    """Settings of one run. Weights multiply their loss terms; the adversarial ones start at `adversarial_from`.
+
+    initial: a checkpoint whose networks (not optimisers) the run starts from; empty: from scratch.
+    """
 
     kind: str = "mouth"
+    initial: str = ""
     steps: int = 7000
     batch: int = 16
     learning_rate: float = 4e-4
@@ -40,9 +44,9 @@ class PatchTraining:
     weight_l1: float = 10.0
     weight_features: float = 2.0
     weight_adversarial: float = 0.2
-    photo_share: float = 0.3
+    photo_share: float = 0.15
     ema: float = 0.999
-    evaluate_every: int = 1000
+    evaluate_every: int = 500
     evaluation_batches: int = 8
     seed: int = 0
 
@@ -50,6 +54,15 @@ class PatchTraining:
 def region_l1(a: Tensor, b: Tensor, region: Tensor) -> Tensor:
     """Mean absolute difference inside a soft region."""
     return ((a - b).abs().mean(1, keepdim=True) * region).sum() / region.sum().clamp_min(1.0)
+
+
+def paint(painter: nn.Module, batch: PatchBatch) -> Tensor:
+    """The painted patch: [B, 3, n, n], not clamped."""
+    hidden = batch.masks.hidden
+    warped, _ = cover_hidden(warp_patch(batch.source, batch.flow), batch.source, hidden)
+    painted = painter(warped, batch.source, batch.masks, batch.slopes)
+    moved, _ = cover_hidden(warp_patch(batch.source, batch.flow + painted.shift), batch.source, hidden)
+    return moved + painted.add
 
 
 class PatchTrainer:
@@ -74,14 +87,15 @@ class PatchTrainer:
         last = output / "last.safetensors"
         if last.exists():
             self.step = int(str(load_checkpoint(last, self.modules, self.optimisers)["step"]))
+        elif config.initial:
+            load_checkpoint(Path(config.initial), self.modules)
 
     def train_step(self, batch: PatchBatch) -> dict[str, float]:
         """One update of the painter, and, late enough, of the discriminator."""
         config, region = self.config, batch.masks.region
         self._set_rate()
         with torch.autocast("cpu", torch.bfloat16):
-            painted = self.painter(batch.warped, batch.source, batch.masks)
-        output = batch.warped + painted
+            output = paint(self.painter, batch)
         losses = {"l1": region_l1(output, batch.target, region)}
         total = config.weight_l1 * losses["l1"]
         if self.step >= config.adversarial_from * config.steps:
@@ -124,14 +138,16 @@ class PatchTrainer:
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
         """L1 inside the region on held-out people: warped (geometry) and painted; writes a contact sheet."""
-        painted = [b.warped + self.average.module(b.warped, b.source, b.masks) for b in self.fixed]
+        painted = [paint(self.average.module, b) for b in self.fixed]
+        warped = [warp_patch(b.source, b.flow) for b in self.fixed]
         pairs = list(zip(self.fixed, painted, strict=True))
+        geometry = list(zip(warped, pairs, strict=True))
         result = {
-            "geometry": sum(float(region_l1(b.warped, b.target, b.masks.region)) for b, _ in pairs) / len(pairs),
+            "geometry": sum(float(region_l1(w, b.target, b.masks.region)) for w, (b, _) in geometry) / len(pairs),
             "painted": sum(float(region_l1(p, b.target, b.masks.region)) for b, p in pairs) / len(pairs),
         }
-        b, p = self.fixed[0], painted[0]
-        save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in (b.source, b.warped, p, b.target)])
+        b, p = pairs[0]
+        save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in (b.source, warped[0], p, b.target)])
         return result
 
     def run(self) -> None:
@@ -164,10 +180,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--kind", choices=("mouth", "eye"), default="mouth")
     parser.add_argument("--steps", type=int, default=PatchTraining.steps)
+    parser.add_argument("--initial", type=Path, help="checkpoint whose networks the run starts from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    config = PatchTraining(kind=arguments.kind, steps=arguments.steps)
+    config = PatchTraining(kind=arguments.kind, steps=arguments.steps, initial=str(arguments.initial or ""))
     PatchTrainer(config, FrameCache(arguments.cache), arguments.output).run()
 
 

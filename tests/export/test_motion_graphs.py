@@ -4,7 +4,8 @@ import onnxruntime
 import pytest
 import torch
 from made_faces import person, photograph, turn, with_eyes, with_mouth
-from vivant.export.motion_graphs import OPSET, build_motion_graphs
+from vivant.export.motion_graphs import build_motion_graphs
+from vivant.export.to_onnx import OPSET
 from vivant.models.head import Head
 from vivant.models.motion import Motion, Retarget
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from vivant.models import landmarks as lm
 from vivant.models.canonical_face import canonical_face
-from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render
-from vivant.models.patch import eye_flow, eye_frame, mouth_flow, mouth_frame
+from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render, render_doubled
+from vivant.models.patch import cover_hidden, eye_flow, eye_frame, keep_grey, mouth_flow, mouth_frame, mouth_masks
 from vivant.models.refiner import FlowRefiner, Motion, RefinerConfig
-from vivant.models.student import Encoded, Student, keep_grey, load_student, sample_photo, save_student
+from vivant.models.student import Encoded, Student, load_student, sample_photo, save_student
 
 FACE = canonical_face().points * 64.0 + torch.tensor([150.0, 140.0, 0.0])
 REGION = torch.tensor([150.0, 140.0, 256.0, 0.0])
@@ -98,9 +98,9 @@ def test_doubled_texture_keeps_pixels_and_detail() -> None:
     texture = torch.rand(1, 3, 64, 64)
     still = Maps(torch.zeros(1, 2, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64))
     doubled = double_texture(texture)
-    torch.testing.assert_close(render(doubled, still, doubled=True), texture, atol=1e-4, rtol=0)
+    torch.testing.assert_close(render_doubled(doubled, still), texture, atol=1e-4, rtol=0)
     moved = still._replace(flow=still.flow + 1.0 / 64)  # half a pixel
-    sharp, soft = render(doubled, moved, doubled=True), render(texture, moved)
+    sharp, soft = render_doubled(doubled, moved), render(texture, moved)
     assert sharp[..., 8:-8, 8:-8].std() > 1.05 * soft[..., 8:-8, 8:-8].std()
 
 
@@ -143,6 +143,23 @@ def test_tiles_land_on_their_features(student: Student, encoded: Encoded) -> Non
         y, x = np.unravel_index(added.argmax(), added.shape)
         expected = (tile.frame.centre[0].numpy() + 1) * 128
         assert np.abs(np.array([x + 0.5, y + 0.5]) - expected).max() < 3
+
+
+def test_an_opening_mouth_shows_no_stretched_lips() -> None:
+    """Between lips that part the warp gives way; a mouth that was open before keeps its own inside."""
+    shut = mouth_frame(FACE[None, :, :2]).to_patch(FACE[None, :, :2])
+    middle = 0.5 * (shut[:, lm.LIPS_INNER[1:10], 1] + shut[:, lm.LIPS_INNER[:10:-1], 1])
+    shut[:, lm.LIPS_INNER[1:10], 1] = shut[:, lm.LIPS_INNER[:10:-1], 1] = middle
+    wide = shut.clone()
+    wide[:, lm.LIPS_INNER[1:10], 1] -= 0.15
+    wide[:, lm.LIPS_INNER[:10:-1], 1] += 0.15
+    opening, kept, closing = mouth_masks(shut, wide), mouth_masks(wide, wide), mouth_masks(wide, shut)
+    assert opening.hidden.max() == 1 and kept.hidden.max() == 0 and closing.hidden.max() == 0
+    bright = torch.full((1, 3, 96, 96), 0.8)
+    covered, dark = cover_hidden(bright, bright, opening.hidden)
+    inside = opening.hidden.expand_as(covered) == 1
+    assert covered[inside].max() < 0.3 and dark[opening.hidden.expand_as(dark) == 0].max() == 0
+    torch.testing.assert_close(covered[opening.hidden.expand_as(covered) == 0].min(), torch.tensor(0.8))
 
 
 def test_paint_on_a_grey_photo_is_grey() -> None:
