@@ -7,6 +7,7 @@ const SIDE = 64; // pixels of the made-up picture
 
 /** Median milliseconds of one frame at the smallest size, on a made-up picture with made-up landmarks. */
 export async function benchmark(graphs: Graphs): Promise<number> {
+  await graphs.prepare(["encode", "render"]);
   const random = generator();
   const noise = (count: number) => Float32Array.from({ length: count }, () => SIDE * random());
   const { encode, render } = graphs.manifest.graphs;

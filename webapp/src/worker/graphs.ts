@@ -78,7 +78,7 @@ export class Graphs {
     return new this.ort.Tensor("uint8", data, dims);
   }
 
-  /** Copies tensors to the GPU, where they stay until they are disposed of; each original is disposed of. */
+  /** Copies tensors to the GPU, where they stay until disposed of; needs a session there. Disposes of the originals. */
   async toGpu(tensors: Tensors): Promise<Tensors> {
     const device = (await this.ort.env.webgpu.device) as GPUDevice;
     return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, this.#upload(device, tensor)]));

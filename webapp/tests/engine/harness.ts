@@ -1,6 +1,7 @@
 /** The bare page of the engine's tests and of the benchmark: puts the engine where a test can reach it. */
 
 import { createEngine } from "../../src/engine";
+import { logPlacement } from "./placement";
 import type { Frame, Statistics } from "../../src/engine";
 
 const frames: { time: number; renderMs: number; at: number }[] = [];
@@ -23,6 +24,6 @@ function pixelsOf(bitmap: ImageBitmap): Uint8ClampedArray {
   return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
 }
 
-const harness = { createEngine, show, frames, statistics, pixelsOf };
+const harness = { createEngine, logPlacement, show, frames, statistics, pixelsOf };
 export type Harness = typeof harness;
 Object.assign(globalThis, { harness });
