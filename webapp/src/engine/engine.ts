@@ -127,9 +127,9 @@ class WorkerEngine implements Engine {
   }
 
   async *renderAll(options: Parameters<Engine["renderAll"]>[0]): AsyncGenerator<RenderedFrame> {
-    const { loops, source, signal, onFollowed } = options;
+    const { loops, seamless = false, source, signal, onFollowed } = options;
     const link = this.#link;
-    await link.call("beginFile", { loops });
+    await link.call("beginFile", { loops, seamless });
     try {
       let followed = 0;
       for await (const { frame, time } of source ?? []) {

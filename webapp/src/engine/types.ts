@@ -153,6 +153,8 @@ export interface Engine {
   renderAll(options: {
     readonly loops: number;
     readonly source?: AsyncIterable<{ readonly frame: DriverFrame; readonly time: number }>;
+    /** Fades the end of a driver's motion into its beginning, so that the clip can be played in a loop. */
+    readonly seamless?: boolean;
     readonly signal?: AbortSignal;
     /** A driver is followed to its end before the first frame is yielded: told of every frame that was followed. */
     readonly onFollowed?: (frames: number) => void;

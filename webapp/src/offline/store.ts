@@ -2,8 +2,8 @@
 
 import { type DownloadProgress, EngineError } from "../engine/types";
 import type { BundleFile } from "../worker/manifest";
+import { MODEL_CACHE } from "./names";
 
-export const MODEL_CACHE = "vivant-models-1";
 const PARALLEL = 4;
 
 export interface StoreOptions {

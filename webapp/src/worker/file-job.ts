@@ -17,6 +17,7 @@ export class FileJob {
   constructor(
     private readonly studio: Studio,
     private readonly loops: number,
+    private readonly seamless: boolean,
   ) {
     if (!studio.photo || !studio.portraits.length) throw new EngineError("no-face", "No face was chosen.");
     this.#canvas = new FileCanvas(studio.photo);
@@ -33,8 +34,8 @@ export class FileJob {
     const { track } = this.studio;
     if (this.#performance && !this.#motions) {
       if (!this.#performance.length) throw new EngineError("video-without-face", "The video shows no face.");
-      this.#motions = await this.#performance.motions();
-      this.#times = this.#performance.times();
+      this.#motions = await this.#performance.motions(this.seamless);
+      this.#times = this.#performance.times().slice(0, this.#motions.length);
     }
     const once = this.#motions?.length ?? track?.length ?? 0;
     const total = once * this.loops;

@@ -7,6 +7,7 @@ import { OneEuroFilter } from "./smoothing";
 import type { MotionFrame } from "./tracks";
 
 const AXES = 3;
+const OVERLAP_SECONDS = 0.6; // of a loop made from a video
 
 /** Tracks one face from frame to frame; detects anew at the start, at a cut and when the face was lost. */
 export class FaceFollower {
@@ -119,22 +120,48 @@ export class Performance {
     return this.#faces.map((face) => face.seconds - start);
   }
 
-  /** The motion of every frame, smoothed. */
-  async motions(): Promise<MotionFrame[]> {
+  /**
+   * The motion of every frame, smoothed. `seamless` makes a loop of a video without cuts, shorter by its overlap: the
+   * beginning is cross-faded with what followed the new end.
+   */
+  async motions(seamless = false): Promise<MotionFrame[]> {
     const { host } = this.graphs.manifest;
     const smooth = new OneEuroFilter(host.smoothing, AXES);
     const unit = median(this.#faces.map((face) => eyeDistance(face.landmarks, host)));
-    const motions: MotionFrame[] = [];
-    let neutral: Float32Array | null = null;
+    const landmarks: Float32Array[] = [];
     for (const [i, face] of this.#faces.entries()) {
-      const begins = this.#shots.includes(i);
-      if (begins) smooth.reset();
-      const landmarks = smooth.next(face.landmarks, face.seconds, unit);
-      if (begins || !neutral) neutral = landmarks.slice();
-      motions.push(await relativeMotion(this.graphs, neutral, landmarks));
+      if (this.#shots.includes(i)) smooth.reset();
+      landmarks.push(smooth.next(face.landmarks, face.seconds, unit));
+    }
+    const [first] = landmarks;
+    const looped = seamless && this.#shots.length === 1 ? crossFaded(landmarks, this.#overlap()) : landmarks;
+    const motions: MotionFrame[] = [];
+    let neutral = first;
+    for (const [i, points] of looped.entries()) {
+      if (i > 0 && this.#shots.includes(i)) neutral = points;
+      if (neutral) motions.push(await relativeMotion(this.graphs, neutral, points));
     }
     return motions;
   }
+
+  /** Frames that are cross-faded. */
+  #overlap(): number {
+    const seconds = this.times().at(-1) ?? 0;
+    const frames = seconds > 0 ? Math.round((OVERLAP_SECONDS * (this.length - 1)) / seconds) : 0;
+    return Math.min(frames, this.length >> 1);
+  }
+}
+
+/** The same points without the last `overlap` frames, which were mixed into the first ones. */
+export function crossFaded(points: readonly Float32Array[], overlap: number): Float32Array[] {
+  const kept = points.slice(0, points.length - overlap);
+  return kept.map((frame, i) => {
+    const tail = points[kept.length + i];
+    if (i >= overlap || !tail) return frame;
+    const x = (i + 1) / (overlap + 1);
+    const share = x * x * (3 - 2 * x);
+    return frame.map((value, k) => (tail[k] ?? 0) + (value - (tail[k] ?? 0)) * share);
+  });
 }
 
 async function relativeMotion(graphs: Graphs, neutral: Float32Array, driver: Float32Array): Promise<MotionFrame> {

@@ -40,7 +40,7 @@ export interface Calls {
   drive: [request: { frame: VideoFrame | ImageBitmap; seconds: number }, answer: boolean];
   calibrate: [request: object, answer: null];
   /** Begins to render for a file; live rendering rests until `endFile`. */
-  beginFile: [request: { loops: number }, answer: null];
+  beginFile: [request: { loops: number; seamless: boolean }, answer: null];
   /** A frame of the driver for the file, in order; answers whether a face was seen. */
   followForFile: [request: { frame: VideoFrame | ImageBitmap; seconds: number }, answer: boolean];
   /** The file's frame of this number; null after the last. */

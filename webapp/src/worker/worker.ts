@@ -102,11 +102,11 @@ const handlers: Handlers = {
     started().studio.driver?.calibrate();
     return null;
   },
-  async beginFile({ loops }) {
+  async beginFile({ loops, seamless }) {
     const { studio, player } = started();
     player.playing = false;
     await exclusive(async () => {
-      job = new FileJob(studio, loops);
+      job = new FileJob(studio, loops, seamless);
       await studio.resizeForFile();
     });
     return null;

@@ -1,0 +1,2 @@
+/** Caches that the service worker and the store of the models both know. */
+export const MODEL_CACHE = "vivant-models-1";

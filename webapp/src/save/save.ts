@@ -1,0 +1,92 @@
+/** From an engine's frames to a file that the visitor keeps. */
+
+import type { Engine } from "../engine/types";
+import { DEFAULT_LABEL, drawLabel } from "./label";
+import { type Marking, MIME_TYPES, type SaveFormat } from "./types";
+import { codecFor } from "./video";
+import type { SaveAnswer, SaveRequest } from "./worker";
+
+export type ClipOptions = Marking &
+  Omit<Parameters<Engine["renderAll"]>[0], "loops"> & {
+    readonly format: Exclude<SaveFormat, "png">;
+    /** How often the motion is repeated; a GIF repeats itself. */
+    readonly loops?: number;
+    readonly onProgress?: (done: number, total: number) => void;
+  };
+
+const COMMON_SIDE = 1024; // pixels, for asking what can be encoded before there is a clip
+
+/** What this browser can write. */
+export async function supportedFormats(): Promise<ReadonlySet<SaveFormat>> {
+  const supported = new Set<SaveFormat>(["gif", "png"]);
+  for (const format of ["mp4", "webm"] as const) {
+    if (await codecFor(format, COMMON_SIDE, COMMON_SIDE)) supported.add(format);
+  }
+  return supported;
+}
+
+/**
+ * Renders the motion that is set from its beginning to its end into a file.
+ * Throws EngineError, what `signal` was aborted with, or Error where the browser cannot encode.
+ */
+export async function saveClip(engine: Engine, options: ClipOptions): Promise<Blob> {
+  const { format, loops = 1, onProgress, label = DEFAULT_LABEL, title = "", sign, ...rendering } = options;
+  const encoder = new Encoder();
+  try {
+    await encoder.ask({ kind: "open", opening: { format, label, title } });
+    let done = 0;
+    let encoded: Promise<unknown> = Promise.resolve();
+    for await (const { bitmap, time, duration, total } of engine.renderAll({ ...rendering, loops })) {
+      await encoded; // one frame is encoded while the next one is rendered, no more
+      encoded = encoder.ask({ kind: "frame", bitmap, time, duration }, [bitmap]);
+      encoded.catch(() => undefined);
+      onProgress?.(++done, total);
+    }
+    await encoded;
+    const bytes = await encoder.ask({ kind: "finish" });
+    if (!bytes) throw new Error("There was nothing to save.");
+    return await signed(bytes, format, { title, sign });
+  } finally {
+    encoder.end();
+  }
+}
+
+/** A PNG picture of one frame, which stays open. */
+export async function saveStill(bitmap: ImageBitmap, marking: Marking = {}): Promise<Blob> {
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("This browser cannot draw pictures.");
+  context.drawImage(bitmap, 0, 0);
+  const { label = DEFAULT_LABEL } = marking;
+  if (label) drawLabel(context, label);
+  const picture = await canvas.convertToBlob({ type: MIME_TYPES.png });
+  return signed(new Uint8Array(await picture.arrayBuffer()), "png", marking);
+}
+
+async function signed(bytes: Uint8Array<ArrayBuffer>, format: SaveFormat, marking: Marking): Promise<Blob> {
+  const info = { format, mimeType: MIME_TYPES[format], title: marking.title ?? "" };
+  const finished = marking.sign ? await marking.sign(bytes, info) : bytes;
+  return new Blob([finished], { type: info.mimeType });
+}
+
+/** The worker that encodes; one request at a time. */
+class Encoder {
+  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "vivant-save" });
+
+  ask(request: SaveRequest, transfer: Transferable[] = []): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#worker.onmessage = ({ data }: MessageEvent<SaveAnswer>) => {
+        if (data.kind === "done") resolve(data.bytes);
+        else reject(new Error(data.message));
+      };
+      this.#worker.onerror = (event) => {
+        reject(new Error(event.message || "The worker that encodes could not be started."));
+      };
+      this.#worker.postMessage(request, transfer);
+    });
+  }
+
+  end(): void {
+    this.#worker.terminate();
+  }
+}
