@@ -13,6 +13,7 @@ import {
   type Motion,
   type OpenedPhoto,
   type Preset,
+  type Size,
   type View,
 } from "./types";
 
@@ -24,7 +25,7 @@ interface Told {
   faces?: readonly number[];
   motion?: Motion;
   gains?: Gains;
-  size?: number | "auto";
+  size?: Size;
   view?: View;
   playing: boolean;
 }
@@ -85,7 +86,7 @@ class WorkerEngine implements Engine {
     this.#tell(this.#link.call("setGains", { gains }));
   }
 
-  setSize(size: "auto" | 256 | 512 | 1024): void {
+  setSize(size: Size): void {
     this.#told.size = size;
     this.#tell(this.#link.call("setSize", { size }));
   }

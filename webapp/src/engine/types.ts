@@ -67,6 +67,9 @@ export interface Gains {
   readonly gaze: number;
 }
 
+/** Pixels on a side of the rendered square; `auto` adapts it. */
+export type Size = "auto" | 256 | 512 | 1024;
+
 export interface Preset {
   readonly name: string;
   readonly title: string;
@@ -134,8 +137,7 @@ export interface Engine {
   chooseFaces(ids: readonly number[]): Promise<void>;
   setMotion(motion: Motion): Promise<void>;
   setGains(gains: Gains): void;
-  /** Pixels on a side of the rendered square; `auto` adapts it. */
-  setSize(size: "auto" | 256 | 512 | 1024): void;
+  setSize(size: Size): void;
   setView(view: View): void;
   setBackend(backend: Backend | "auto"): Promise<BackendReport>;
   play(): void;

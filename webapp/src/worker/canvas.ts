@@ -12,7 +12,7 @@ export interface Rendered {
 
 /** The photo as large as the viewer shows it, with the squares scaled and blended by the browser. */
 export class ScreenCanvas {
-  #view: View = { show: "photo", maxSide: 1024 };
+  #view: View = { show: "photo", maxSide: 960 };
   #background: OffscreenCanvas | null = null;
   #canvas = new OffscreenCanvas(1, 1);
   readonly #square = new OffscreenCanvas(1, 1);

@@ -1,12 +1,21 @@
 /** The bare page of the engine's tests and of the benchmark: puts the engine where a test can reach it. */
 
-import { createEngine } from "../../src/engine";
+import { type Backend, createEngine, type Engine, type EngineError, type Frame, type Statistics } from "../../src/engine";
+import { registerServiceWorker } from "../../src/offline";
+import { saveClip, saveStill, supportedFormats } from "../../src/save";
 import { logPlacement } from "./placement";
-import type { Frame, Statistics } from "../../src/engine";
 
 const frames: { time: number; renderMs: number; at: number }[] = [];
 const statistics: Statistics[] = [];
+const downloads: { loadedBytes: number; totalBytes: number; fromCache: boolean }[] = [];
+const recoveries: string[] = [];
+const errors: string[] = [];
+const longTasks: number[] = [];
 const canvas = document.querySelector("canvas") as HTMLCanvasElement;
+new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((entry) => entry.duration))).observe({
+  type: "longtask",
+  buffered: true,
+});
 
 /** Shows a frame as the page does. */
 function show({ bitmap, time, renderMs }: Frame): void {
@@ -14,6 +23,52 @@ function show({ bitmap, time, renderMs }: Frame): void {
   canvas.height = bitmap.height;
   canvas.getContext("bitmaprenderer")?.transferFromImageBitmap(bitmap);
   frames.push({ time, renderMs, at: performance.now() });
+}
+
+/** Starts an engine as `harness.engine`. */
+async function start(backend?: Backend): Promise<Engine> {
+  harness.engine = await createEngine({
+    bundle: "../../bundle/",
+    runtime: "../../ort/",
+    backend,
+    onFrame: show,
+    onDownload: (progress) => downloads.push(progress),
+    onStatistics: (some) => statistics.push(some),
+    onRecovered: (report) => recoveries.push(report.chosen),
+    onError: (error) => errors.push(error.code),
+  });
+  return harness.engine;
+}
+
+/** The code with which something fails; "none" if it does not. */
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return "none";
+  } catch (error) {
+    return (error as EngineError).code ?? String(error);
+  }
+}
+
+function blobOf(base64: string, type = ""): Blob {
+  return new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], { type });
+}
+
+/** Opens a photo, chooses its first face and waits for the first frame; milliseconds from the photo to that frame. */
+async function enliven(photo: Blob, preset: string): Promise<number> {
+  const engine = harness.engine as Engine;
+  const begun = performance.now();
+  await engine.setMotion({ kind: "preset", name: preset });
+  engine.play();
+  frames.length = 0;
+  const { faces } = await engine.openPhoto(photo);
+  await engine.chooseFaces([faces[0]?.id ?? 0]);
+  await framesShown(1);
+  return (frames[0]?.at ?? Infinity) - begun;
+}
+
+async function framesShown(count: number): Promise<void> {
+  while (frames.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** A bitmap's pixels, R G B A. */
@@ -24,6 +79,34 @@ function pixelsOf(bitmap: ImageBitmap): Uint8ClampedArray {
   return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
 }
 
-const harness = { createEngine, logPlacement, show, frames, statistics, pixelsOf };
+/** Renders for a file up to the last of the wanted frames, and compares those with pictures of them. */
+async function compare(wanted: Record<number, string>): Promise<{ index: number; worst: number; equalShare: number }[]> {
+  const engine = harness.engine as Engine;
+  const results: { index: number; worst: number; equalShare: number }[] = [];
+  const last = Math.max(...Object.keys(wanted).map(Number));
+  let index = 0;
+  for await (const { bitmap } of engine.renderAll({ loops: 1 })) {
+    const picture = wanted[index];
+    if (picture) {
+      const [got, expected] = [pixelsOf(bitmap), pixelsOf(await createImageBitmap(blobOf(picture)))];
+      let [worst, equal] = [0, 0];
+      for (let i = 0; i < got.length; i += 4) {
+        const difference = Math.max(...[0, 1, 2].map((c) => Math.abs((got[i + c] ?? 0) - (expected[i + c] ?? 0))));
+        worst = Math.max(worst, difference);
+        if (difference <= 1) equal += 1;
+      }
+      results.push({ index, worst, equalShare: equal / (got.length / 4) });
+    }
+    bitmap.close();
+    if (index++ === last) break;
+  }
+  return results;
+}
+
+const harness = {
+  engine: null as Engine | null,
+  blobOf, canvas, codeOf, compare, createEngine, downloads, enliven, errors, frames, framesShown, logPlacement,
+  longTasks, pixelsOf, recoveries, registerServiceWorker, saveClip, saveStill, start, statistics, supportedFormats,
+};
 export type Harness = typeof harness;
 Object.assign(globalThis, { harness });
