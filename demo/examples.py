@@ -1,0 +1,81 @@
+"""Examples that play at once: made in the background after the start, while nobody else needs the processor."""
+
+import tempfile
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from ..runtime.animate import Settings, animate
+from ..runtime.errors import VivantError
+from ..runtime.motions import load_motion
+from ..runtime.session import BUNDLED
+from .page import told
+from .studio import Studio
+
+SAMPLES: Final = BUNDLED.parent / "samples"
+WANTED: Final = (
+    ("astronaut.jpg", "talk"),
+    ("grace_hopper.jpg", "smile"),
+    ("astronaut.jpg", "laugh"),
+    ("grace_hopper.jpg", "look-around"),
+)
+SIZE: Final = 512
+REST_SECONDS: Final = 0.5
+
+
+class Examples:
+    """The row of examples, and the clips behind it; call it within the page.
+
+    Args:
+        studio: what makes clips.
+        root: the folder that the web server may serve files from.
+    """
+
+    def __init__(self, studio: Studio, root: Path) -> None:
+        self._studio = studio
+        self._folder = Path(tempfile.mkdtemp(prefix="examples-", dir=root))
+        self._turn = threading.Lock()
+        self._made: dict[int, tuple[str, dict[str, Any]]] = {}
+        self.rows = [(SAMPLES / photo, preset) for photo, preset in WANTED if preset in studio.presets]
+        self.gallery = gr.Gallery(
+            [(str(photo), studio.presets[preset].info.title) for photo, preset in self.rows],
+            label="Or play an example", columns=2, height="auto", object_fit="cover", allow_preview=False,
+            interactive=False, buttons=[], elem_id="examples",
+        )  # fmt: skip
+
+    def show(self, picked: gr.SelectData) -> tuple[list[str], str, list[str], dict[str, Any]]:
+        """The photo, preset, clip and summary of an example; it is made now if it is not ready yet."""
+        photo, preset = self.rows[picked.index]
+        with told():
+            file, summary = self._clip(picked.index)
+        return [str(photo)], preset, [file], summary
+
+    def warm(self) -> None:
+        """Makes all clips in a thread of its own."""
+        threading.Thread(target=self._make_all, name="examples", daemon=True).start()
+
+    def _make_all(self) -> None:
+        for number in range(len(self.rows)):
+            while self._studio.sessions.busy:
+                time.sleep(REST_SECONDS)
+            try:
+                self._clip(number)
+            except VivantError as error:  # told to whoever clicks on it; the demo itself goes on
+                print(f"example {number + 1}: {error}", flush=True)
+
+    def _clip(self, number: int) -> tuple[str, dict[str, Any]]:
+        with self._turn:
+            if number not in self._made:
+                photo, preset = self.rows[number]
+                target = self._folder / f"{photo.stem}-{preset}.mp4"
+                start = time.perf_counter()
+                motion = load_motion(self._studio.bundle, preset)
+                summary = animate(self._studio.bundle, photo, motion, target, False, Settings(size=SIZE))
+                values = asdict(summary) | {"file": target.name, "photo": photo.name}
+                values["total_seconds"] = round(time.perf_counter() - start, 3)
+                self._made[number] = str(target), values
+            return self._made[number]

@@ -1,0 +1,62 @@
+"""What the tabs have in common: the photos, the consent, and how a job's progress and errors are told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Final
+
+import gradio as gr
+
+from ..runtime.driver import Progress
+from ..runtime.errors import VivantError
+from .sessions import Cancelled
+
+STEPS: Final = 50  # how often a stage's progress is sent to the page
+STAGES: Final = {"tracking": "Following the face", "rendering": "Drawing", "comparing": "Comparing"}
+Uploaded = list[tuple[str, str | None]] | None  # what a gallery hands over: paths and captions
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Parts of the page that all tabs read."""
+
+    photos: gr.Gallery
+    consent: gr.Checkbox
+
+
+def paths_of(photos: Uploaded) -> list[Path]:
+    """The files of a gallery."""
+    return [Path(path) for path, _ in photos or []]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Shows what a visitor can cure as a message on the page; anything else is our fault, and goes to the log."""
+    try:
+        yield
+    except Cancelled as error:
+        raise gr.Error(str(error), title="Stopped", duration=4, print_exception=False) from None
+    except VivantError as error:
+        raise gr.Error(str(error), title="That does not work", duration=12, print_exception=False) from None
+    except MemoryError:
+        raise gr.Error("There is not enough memory for this just now; try a smaller one.") from None
+
+
+def shown_by(progress: gr.Progress) -> Progress:
+    """A runtime's Progress that moves the page's bar, in few steps."""
+
+    def show(stage: str, done: int, total: int) -> None:
+        step = max(1, total // STEPS)
+        if done % step == 0 or done == total:
+            progress((done, max(total, done)), desc=STAGES.get(stage, stage), unit="frames")
+
+    return show
+
+
+def facts_html(facts: dict[str, str], notes: list[str]) -> str:
+    """Named figures, then notes, as HTML; both are escaped."""
+    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items())
+    lines = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f'<dl class="facts">{cells}</dl>' + (f'<ul class="notes">{lines}</ul>' if lines else "")

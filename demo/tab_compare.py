@@ -1,0 +1,62 @@
+"""The tab "Compare": photo, driver, geometry only and student in one clip."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from .choices import choose_motion
+from .comparison import compare, geometry
+from .page import Shared, Uploaded, paths_of, shown_by, told
+from .studio import MotionChoice, Studio
+
+
+def compare_tab(studio: Studio, shared: Shared) -> None:
+    """Puts the tab's content where it is called."""
+    has_baseline = geometry() is not None
+    missing = "" if has_baseline else " *Geometry only* needs torch, which this server does not have."
+    gr.Markdown(
+        "The same motion by different means, side by side: the photo, what drives it, the photo warped by its "
+        "landmarks alone (no network), and vivant's student. A teacher network is not part of this release."
+        f"{missing} At most {studio.limits.compare_seconds} s are compared.",
+        elem_classes="hint",
+    )
+    titles = [(track.info.title, name) for name, track in studio.presets.items()]
+    with gr.Row():
+        preset = gr.Dropdown(titles, value=titles[0][1], label="Preset")
+        video = gr.Video(label="Or a driving video", sources=["upload"], include_audio=True, height=180)
+    run = gr.Button("Compare", variant="primary", size="lg", elem_id="compare")
+    clip = gr.Video(
+        label="Side by side", autoplay=True, loop=True, interactive=False, elem_id="compared", buttons=["download"]
+    )
+    notes = gr.JSON(label="What is compared", visible="hidden")
+
+    def compare_methods(
+        photos: Uploaded,
+        preset: str | None,
+        video: str | None,
+        consent: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for a bar)
+    ) -> tuple[str, dict[str, Any]]:
+        """Compares methods on a photo, driven by a video if there is one, else by a preset."""
+        with told():
+            choice: MotionChoice = choose_motion("video" if video else "preset", preset, video, None, "relative")
+            with studio.job(request.session_hash, consent, [*paths_of(photos), *choice.uploads]) as job:
+                made = compare(studio, job, paths_of(photos), choice, shown_by(progress))
+                return str(made.file), {"columns": made.columns, "notes": made.notes}
+
+    run.click(
+        compare_methods,
+        [shared.photos, preset, video, shared.consent],
+        [clip, notes],
+        api_name="compare",
+        concurrency_limit=2,
+        concurrency_id="clips",
+        show_progress_on=[clip],
+    )
+
+    def note(path: str | None, request: gr.Request) -> None:
+        studio.sessions.note_uploads(request.session_hash, [Path(path)] if path else [])
+
+    video.upload(note, video, queue=False, api_visibility="private")
