@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..runtime.errors import VivantError
-from . import animate, develop, motion, track, web
+from . import animate, develop, inspect, motion, track, web
 from .console import complain
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("animate")(animate.animate_command)
 app.add_typer(motion.app, name="motion")
 app.command("track")(track.track_command)
+app.command("inspect")(inspect.inspect_command)
 app.command("web")(web.web_command)
 app.command("evaluate", rich_help_panel="For engineers")(develop.evaluate_command)
 app.command("export", rich_help_panel="For engineers")(develop.export_command)
@@ -39,7 +40,10 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def main() -> None:
-    """Runs the command line; the exit code is 0, 1 (failed), 2 (wrong usage), or 128 + the signal's number."""
+    """Runs the command line; the exit code is 0, 1 (failed), 2 (wrong usage), or 128 + the signal's number.
+
+    `vivant inspect` has codes of its own besides: see there.
+    """
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:

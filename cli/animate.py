@@ -10,6 +10,7 @@ import typer
 from typer.models import OptionInfo
 
 from ..runtime.animate import Gains, Settings, Summary, animate
+from ..runtime.credentials import Credentials, find_credentials
 from ..runtime.errors import OutputError, VivantError
 from ..runtime.faces import Which
 from ..runtime.motions import Motion, load_motion
@@ -93,11 +94,26 @@ def animate_command(
             show_default="PHOTO-MOTION.mp4",
         ),
     ] = None,
+    label: Annotated[
+        bool, typer.Option("--label/--no-label", help="Show in every frame that the clip is AI-made.")
+    ] = True,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(help="Sign with this certificate (PEM), or VIVANT_CERTIFICATE.", show_default="your own"),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The certificate's key (PEM), or VIVANT_KEY.", show_default="your own")
+    ] = None,
+    thumbnail: Annotated[
+        bool, typer.Option("--thumbnail", help="Put a small picture of the photo into the clip's signed manifest.")
+    ] = False,
     json_summary: JsonOption = False,
     threads: ThreadsOption = None,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
     """Animate a photo (or several) with a motion.
+
+    Animate only people who agreed to it, and say that the clip is AI-made: it is labelled and signed as such.
 
     [bold]Examples[/bold]
 
@@ -115,17 +131,20 @@ def animate_command(
     gains = Gains(gain_pose, gain_expression, gain_eyes, gain_lips, gain_gaze)
     if transfer is TransferChoice.absolute and gains != Gains():
         raise typer.BadParameter("Gains change a relative motion; they do not go with --transfer absolute.")
-    settings = Settings(_as_which(which), None if size is SizeChoice.auto else int(size.value), gains, loop)
+    settings = Settings(
+        _as_which(which), None if size is SizeChoice.auto else int(size.value), gains, loop, label, thumbnail
+    )
     photos = photos or [SAMPLE]
     motion_name = Path(motion).stem if Path(motion).suffix else motion
     jobs = plan_outputs(photos, motion_name, output)
+    credentials = find_credentials(certificate, key) if certificate or key else None
     bundle = Bundle(bundle_folder, threads)
     with progress_bar() as progress:
         played = load_motion(bundle, motion, transfer.value, neutral.value, smooth, progress)
     failed = 0
     for photo, (target, folder) in zip(photos, jobs, strict=True):
         try:
-            _animate_one(bundle, photo, played, target, folder, settings, json_summary)
+            _animate_one(bundle, photo, played, target, folder, settings, credentials, json_summary)
         except VivantError as error:
             if len(photos) == 1:
                 raise
@@ -166,10 +185,17 @@ def plan_outputs(photos: list[Path], motion: str, output: str | None) -> list[tu
 
 
 def _animate_one(
-    bundle: Bundle, photo: Path, motion: Motion, target: Path, folder: bool, settings: Settings, as_json: bool
+    bundle: Bundle,
+    photo: Path,
+    motion: Motion,
+    target: Path,
+    folder: bool,
+    settings: Settings,
+    credentials: Credentials | None,
+    as_json: bool,
 ) -> None:
     with progress_bar() as progress:
-        summary = animate(bundle, photo, motion, target, folder, settings, progress)
+        summary = animate(bundle, photo, motion, target, folder, settings, progress, credentials)
     for line in summary.notes:
         note(line)
     if as_json:

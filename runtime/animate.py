@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from .clips import ClipWriter, open_clip
+from .credentials import Credentials, find_credentials
 from .driver import Progress, no_progress
 from .errors import FaceError, OutputError
 from .faces import Face, Which, choose_faces, find_faces
 from .images import Photo, load_photo
+from .label import LABEL_TEXT, Label, make_label
 from .motions import Motion
-from .outputs import check_target, sha256_of
+from .outputs import check_sidecar, check_target, sha256_of
 from .portrait import Portrait
-from .provenance import container_tags
+from .provenance import container_tags, origin_of
 from .session import Bundle
+from .signing import ClipSigner, sidecar_of
 from .stopwatch import Stopwatch
 from .tracks import MotionFrame
 
@@ -52,12 +55,16 @@ class Settings:
         size: pixels on a side of the rendered square; None takes the detail that the photo has, up to 1024.
         gains: strength of a relative motion.
         loop: how many times the motion is repeated, at least 1.
+        label: whether every frame shows that it is AI-made; the clip's manifest records the choice.
+        thumbnail: whether the manifest holds a small picture of the photo instead of its hash alone.
     """
 
     which: Which = None
     size: int | None = None
     gains: Gains = field(default_factory=Gains)
     loop: int = 1
+    label: bool = True
+    thumbnail: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,9 @@ class Summary:
         seconds: the whole job; frames_per_second: of drawing and encoding together.
         milliseconds: mean of one run of each stage; `render`, `paste` and `retarget` run once a frame and face.
         notes: what was done differently than one might expect, one sentence each.
+        signed_by: the name in the certificate that signs the clip; self_signed: whether nobody else vouches for it.
+        label: the text that every frame shows, None if it was left out.
+        sidecar: path of the clip's manifest if that is a file of its own.
     """
 
     photo: str
@@ -88,6 +98,10 @@ class Summary:
     frames_per_second: float
     milliseconds: dict[str, float]
     notes: list[str]
+    signed_by: str
+    self_signed: bool
+    label: str | None
+    sidecar: str | None
 
 
 def animate(
@@ -98,8 +112,9 @@ def animate(
     folder: bool = False,
     settings: Settings | None = None,
     progress: Progress = no_progress,
+    credentials: Credentials | None = None,
 ) -> Summary:
-    """Animates a photo and writes the clip; nothing is left behind when it fails or is interrupted.
+    """Animates a photo and writes the clip, signed; nothing is left behind when it fails or is interrupted.
 
     Args:
         bundle: the graphs.
@@ -109,27 +124,29 @@ def animate(
         folder: whether `target` is a folder.
         settings: see Settings.
         progress: told of every frame.
+        credentials: who signs; None takes what `find_credentials` finds.
 
     Raises:
-        PictureError, FaceError, BundleError, OutputError: see there; each is one sentence.
+        PictureError, FaceError, BundleError, OutputError, CredentialsError: see there; each is one sentence.
     """
     settings = settings or Settings()
     start = time.perf_counter()
     watch = Stopwatch()
-    check_target(target, folder)
-    if not folder and target.exists() and target.samefile(photo_path):
-        raise OutputError(f"{target} is the photo itself; name another file.")
+    sidecar = _check_place(photo_path, target, folder)
     with watch("load"):
         photo = load_photo(photo_path)
-    faces, notes = _faces(bundle, photo, photo_path.name, settings.which, watch)
+    faces, notes, label = _faces(bundle, photo, photo_path.name, settings, watch)
     portraits = [Portrait(bundle, photo.pixels, face, settings.size, watch) for face in faces]
+    text = LABEL_TEXT if label else None
+    credentials = credentials or find_credentials()
+    origin = origin_of(photo_path, motion.name, text, photo.pixels if settings.thumbnail else None)
+    signer = ClipSigner(credentials, origin, watch)
     height, width = photo.pixels.shape[:2]
     frames = motion.frames * settings.loop
     drawing = time.perf_counter()
-    with open_clip(
-        target, folder, width, height, motion.fps, container_tags(f"{photo_path.stem}, {motion.name}")
-    ) as clip:
-        _draw(clip, photo.pixels, portraits, motion, settings, watch, progress)
+    tags = container_tags(f"{photo_path.stem}, {motion.name}")
+    with open_clip(target, folder, width, height, motion.fps, tags, signer) as clip:
+        _draw(clip, photo.pixels, portraits, motion, settings, label, watch, progress)
     now = time.perf_counter()
     return Summary(
         photo=str(photo_path),
@@ -145,11 +162,28 @@ def animate(
         seconds=round(now - start, 3),
         frames_per_second=round(frames / (now - drawing), 2),
         milliseconds=watch.milliseconds(),
-        notes=[*photo.notes, *notes, *motion.notes],
+        notes=[*photo.notes, *notes, *motion.notes, *credentials.notes],
+        signed_by=credentials.subject,
+        self_signed=credentials.self_signed,
+        label=text,
+        sidecar=None if sidecar is None else str(sidecar),
     )
 
 
-def _faces(bundle: Bundle, photo: Photo, name: str, which: Which, watch: Stopwatch) -> tuple[list[Face], list[str]]:
+def _check_place(photo_path: Path, target: Path, folder: bool) -> Path | None:
+    """Where the clip's manifest goes if that is a file of its own; raises OutputError if the clip has no place."""
+    check_target(target, folder)
+    if not folder and target.exists() and target.samefile(photo_path):
+        raise OutputError(f"{target} is the photo itself; name another file.")
+    sidecar = None if folder else sidecar_of(target)
+    check_sidecar(sidecar, target)
+    return sidecar
+
+
+def _faces(
+    bundle: Bundle, photo: Photo, name: str, settings: Settings, watch: Stopwatch
+) -> tuple[list[Face], list[str], Label | None]:
+    """The faces to animate, notes about the choice, and the label if one is wanted, which covers none of all faces."""
     limits = bundle.manifest.thresholds
     height, width = photo.pixels.shape[:2]
     if max(height, width) < limits.min_face:
@@ -158,7 +192,9 @@ def _faces(bundle: Bundle, photo: Photo, name: str, which: Which, watch: Stopwat
         )
     with watch("find"):
         found = find_faces(bundle, photo.pixels)
-    return choose_faces(found, which, limits, name)
+    faces, notes = choose_faces(found, settings.which, limits, name)
+    label = make_label(width, height, [face.box for face in found]) if settings.label else None
+    return faces, notes, label
 
 
 def _draw(
@@ -167,6 +203,7 @@ def _draw(
     portraits: Sequence[Portrait],
     motion: Motion,
     settings: Settings,
+    label: Label | None,
     watch: Stopwatch,
     progress: Progress,
 ) -> None:
@@ -183,6 +220,9 @@ def _draw(
                 portrait.draw(canvas, portrait.target(moment, gains))
             else:
                 portrait.draw(canvas, moment * frame_size)
+        if label is not None:
+            with watch("label"):
+                label.draw(canvas)
         with watch("wait"):  # only until the encoder, in its own thread, has room for one more frame
             clip.write(canvas)
         progress("rendering", i + 1, total)

@@ -3,11 +3,13 @@
 Encoding runs in a thread of its own, so that it overlaps with rendering; FFmpeg and Pillow let go of Python's lock.
 """
 
+import io
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,6 +24,7 @@ from PIL.PngImagePlugin import PngInfo
 from .errors import OutputError
 from .gif import GifWriter
 from .outputs import replacing
+from .signing import ClipSigner, sidecar_of
 
 QUEUED_FRAMES: Final = 2
 BT709: Final = 1  # FFmpeg's number for primaries, transfer and matrix alike
@@ -46,7 +49,10 @@ LARGE_WEBM: Final = ("libvpx", {"deadline": "realtime", "cpu-used": "8", "crf": 
 
 
 class ClipWriter(Protocol):
-    """Takes frames uint8 RGB [H, W, 3] of one size; `finish` completes the file, `close` frees what is open."""
+    """Takes frames uint8 RGB [H, W, 3] of one size; `finish` completes the file, `close` frees what is open.
+
+    After `finish` the file is as it will stay; `close` may be called more than once.
+    """
 
     def write(self, frame: np.ndarray) -> None: ...
 
@@ -101,23 +107,31 @@ class VideoWriter:
 
     def finish(self) -> None:
         self._container.mux(self._stream.encode(None))
+        self._container.close()
 
     def close(self) -> None:
         self._container.close()
 
 
 class PictureWriter:
-    """A folder of lossless pictures 00000.png, 00001.png, …"""
+    """A folder of lossless pictures 00000.png, 00001.png, …, each signed by itself if there is a signer."""
 
-    def __init__(self, folder: Path, tags: dict[str, str]) -> None:
+    def __init__(self, folder: Path, tags: dict[str, str], signer: ClipSigner | None = None) -> None:
         self._folder = folder
+        self._signer = signer
         self._text = PngInfo()
         for key, value in tags.items():
             self._text.add_text(key.capitalize(), value)
         self._count = 0
 
     def write(self, frame: np.ndarray) -> None:
-        Image.fromarray(frame).save(self._folder / f"{self._count:05d}.png", compress_level=4, pnginfo=self._text)
+        png = io.BytesIO()
+        Image.fromarray(frame).save(png, "PNG", compress_level=4, pnginfo=self._text)
+        path = self._folder / f"{self._count:05d}.png"
+        if self._signer is None:
+            path.write_bytes(png.getbuffer())
+        else:
+            self._signer.sign_picture(png.getvalue(), path)
         self._count += 1
 
     def finish(self) -> None: ...
@@ -126,10 +140,16 @@ class PictureWriter:
 
 
 class _Background:
-    """Hands frames to a writer in another thread; an error there is raised by the next `write` or by `finish`."""
+    """Hands frames to a writer in another thread; an error there is raised by the next `write` or by `finish`.
 
-    def __init__(self, writer: ClipWriter) -> None:
+    Args:
+        writer: does the work.
+        sign: called there once the file is complete.
+    """
+
+    def __init__(self, writer: ClipWriter, sign: Callable[[], None] | None) -> None:
         self._writer = writer
+        self._sign = sign
         self._frames: queue.Queue[np.ndarray | None] = queue.Queue(QUEUED_FRAMES)
         self._error: BaseException | None = None
         self._cancelled = threading.Event()
@@ -167,13 +187,21 @@ class _Background:
         if self._error is None and not self._cancelled.is_set():
             try:
                 self._writer.finish()
+                if self._sign is not None:
+                    self._sign()
             except BaseException as error:
                 self._error = error
 
 
 @contextmanager
 def open_clip(
-    target: Path, folder: bool, width: int, height: int, fps: float, tags: dict[str, str]
+    target: Path,
+    folder: bool,
+    width: int,
+    height: int,
+    fps: float,
+    tags: dict[str, str],
+    signer: ClipSigner | None = None,
 ) -> Iterator[ClipWriter]:
     """A writer for `target`, whose kind its ending tells; the clip appears there only when the block succeeds.
 
@@ -182,24 +210,31 @@ def open_clip(
         width, height: size of the frames in pixels.
         fps: frames per second.
         tags: metadata that the clip carries.
+        signer: signs the clip; for a WebM a second file, its manifest, appears with it.
 
     Raises:
-        OutputError: the clip cannot be encoded or written.
+        OutputError: the clip cannot be encoded, signed or written.
     """
+    beside = None if signer is None or folder else sidecar_of(target)
     try:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(target, folder))
-            writer = _Background(_writer(temporary, folder, width, height, fps, tags))
-            stack.callback(writer.close)
-            yield writer
-            writer.finish()
+            # Entered last, the manifest takes its place first: there is no moment at which a clip lacks its mark.
+            manifest = None if beside is None else stack.enter_context(replacing(beside))
+            sign = None if signer is None or folder else partial(signer.sign_file, temporary, target.name, manifest)
+            encoder = _writer(temporary, folder, width, height, fps, tags, signer)
+            with closing(_Background(encoder, sign)) as writer:
+                yield writer
+                writer.finish()
     except FFmpegError as error:
         raise OutputError(f"{target} cannot be encoded: {error.strerror or error}.") from None
 
 
-def _writer(path: Path, folder: bool, width: int, height: int, fps: float, tags: dict[str, str]) -> ClipWriter:
+def _writer(
+    path: Path, folder: bool, width: int, height: int, fps: float, tags: dict[str, str], signer: ClipSigner | None
+) -> ClipWriter:
     if folder:
-        return PictureWriter(path, tags)
+        return PictureWriter(path, tags, signer)
     if path.suffix.lower() == ".gif":
         return GifWriter(path, width, height, as_rate(fps), tags)
     return VideoWriter(path, width, height, fps, tags)

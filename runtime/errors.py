@@ -27,3 +27,7 @@ class MotionError(VivantError):
 
 class OutputError(VivantError):
     """The wanted file or folder cannot be written."""
+
+
+class CredentialsError(VivantError):
+    """The certificate or key for signing cannot be used."""

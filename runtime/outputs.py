@@ -37,6 +37,16 @@ def check_target(target: Path, folder: bool) -> None:
         raise OutputError(f"{target} is a folder, not a file.")
 
 
+def check_sidecar(sidecar: Path | None, clip: Path) -> None:
+    """Raises OutputError when a clip's manifest cannot go to `sidecar` because something else is there."""
+    if sidecar is None or not sidecar.exists():
+        return
+    if sidecar.is_dir():
+        raise OutputError(f"{sidecar}, where the manifest of {clip.name} goes, is a folder; name another file.")
+    if not clip.exists():  # else it is the manifest of the clip that is replaced
+        raise OutputError(f"{sidecar}, where the manifest of {clip.name} goes, belongs to another file; name another.")
+
+
 def check_writable(target: Path) -> None:
     """Raises OutputError unless the folder that `target` goes into exists and may be written."""
     parent = target.absolute().parent

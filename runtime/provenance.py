@@ -1,10 +1,125 @@
-"""What every clip says about itself: that a machine made it. The one place where marks are added to an output."""
+"""What every clip says about itself: that a machine made it, of what and how. See `signing` and `inspection`.
 
-from typing import Final
+Content Credentials (C2PA 2.x): https://spec.c2pa.org; kinds of sources: https://cv.iptc.org/newscodes/digitalsourcetype
+"""
+
+import base64
+import datetime
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from .. import __version__
 
 AI_MADE: Final = "AI-generated with vivant"
+CONSENT: Final = "I animate this picture with the consent of the person it shows, and I will say that it is AI-made."
+SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+GENERATOR: Final = "vivant"
+DETAILS: Final = "vivant"  # the parameter of the actions that holds motion and label
+PHOTO: Final = "photo"
+THUMBNAIL: Final = "photo-thumbnail.jpg"
+THUMBNAIL_SIDE: Final = 256
+HASH_URI: Final = "ni:///sha-256;"  # RFC 6920: a name made of a hash, base64url without padding
 
 
 def container_tags(title: str) -> dict[str, str]:
     """Metadata for a clip's container: its title and the note that it is AI-made."""
     return {"title": title, "comment": AI_MADE}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a clip was made of.
+
+    Attributes:
+        photo: the photo's file name; sha256: of that file (32 bytes); media_type: such as image/jpeg.
+        motion: the motion's name.
+        label: the text of the label that every frame shows, None if the user had it left out.
+        thumbnail: a small JPEG of the photo; None, the default, keeps the picture out of the manifest.
+    """
+
+    photo: str
+    sha256: bytes
+    media_type: str
+    motion: str
+    label: str | None
+    thumbnail: bytes | None = None
+
+
+def origin_of(photo: Path, motion: str, label: str | None, pixels: np.ndarray | None = None) -> Origin:
+    """Describes a photo that was read before.
+
+    Args:
+        photo: its file.
+        motion, label: see Origin.
+        pixels: uint8 RGB [H, W, 3], the picture if a thumbnail of it is wanted.
+    """
+    content = photo.read_bytes()
+    with Image.open(io.BytesIO(content)) as image:
+        media_type = Image.MIME.get(image.format or "", "application/octet-stream")
+    thumbnail = None if pixels is None else _thumbnail(pixels)
+    return Origin(photo.name, hashlib.sha256(content).digest(), media_type, motion, label, thumbnail)
+
+
+def manifest_definition(origin: Origin, title: str) -> dict[str, Any]:
+    """The manifest of a clip named `title`, as c2pa's builder takes it."""
+    agent = {"name": GENERATOR, "version": __version__}
+    common = {
+        "softwareAgent": agent,
+        "digitalSourceType": SOURCE_TYPE,
+        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    created = common | {
+        "action": "c2pa.created",
+        "description": f"A photo, animated with the motion {origin.motion!r}",
+        "parameters": {"ingredientIds": [PHOTO], DETAILS: {"motion": origin.motion, "label": origin.label}},
+    }
+    actions = [created]
+    if origin.label is not None:
+        actions.append(
+            common | {"action": "c2pa.edited", "description": f"A visible label, {origin.label!r}, in every frame"}
+        )
+    return {
+        "claim_generator_info": [agent],
+        "title": title,
+        "ingredients": [_ingredient(origin)],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}, "created": True}],
+    }
+
+
+def _ingredient(origin: Origin) -> dict[str, Any]:
+    ingredient: dict[str, Any] = {
+        "label": PHOTO,
+        "relationship": "inputTo",
+        "title": origin.photo,
+        "format": origin.media_type,
+        "instance_id": HASH_URI + base64.urlsafe_b64encode(origin.sha256).rstrip(b"=").decode(),
+        "description": "The photo that was animated. The instance ID is the SHA-256 of its file (RFC 6920).",
+    }
+    if origin.thumbnail is not None:
+        ingredient["thumbnail"] = {"format": "image/jpeg", "identifier": THUMBNAIL}
+    return ingredient
+
+
+def hash_of_uri(uri: str) -> str | None:
+    """The SHA-256 in hex that an ingredient's instance ID states, None if it states none."""
+    if not uri.startswith(HASH_URI):
+        return None
+    try:
+        digest = base64.urlsafe_b64decode(uri.removeprefix(HASH_URI) + "=")
+    except ValueError:
+        return None
+    return digest.hex() if len(digest) == hashlib.sha256().digest_size else None
+
+
+def _thumbnail(pixels: np.ndarray) -> bytes:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=85)
+    return stream.getvalue()

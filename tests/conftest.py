@@ -3,13 +3,14 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from standin import write_standin_bundle
 from vivant.cli import main
+from vivant.runtime.credentials import Credentials, find_credentials
 from vivant.runtime.session import BUNDLED, Bundle
 
 SAMPLES = BUNDLED.parent / "samples"
@@ -22,6 +23,17 @@ def data_folder() -> Path:
     if not (folder / "photos").is_dir():
         pytest.skip("the training data is not here; set VIVANT_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Credentials]:
+    """Tests sign with a key of their own, made beforehand; the user's own is neither used nor made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        patch.delenv("VIVANT_CERTIFICATE", raising=False)
+        patch.delenv("VIVANT_KEY", raising=False)
+        find_credentials()
+        yield find_credentials()
 
 
 @pytest.fixture(scope="session")

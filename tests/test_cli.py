@@ -47,7 +47,7 @@ def driver() -> Path:
 def test_help_names_every_command_and_has_examples(vivant: Command) -> None:
     top = vivant("--help")
     assert top.code == 0
-    for name in ("animate", "motion", "track", "evaluate", "export", "verify", "bench"):
+    for name in ("animate", "motion", "track", "inspect", "evaluate", "export", "verify", "bench"):
         assert name in top.out
         assert vivant(name, "--help").code == 0
     assert "vivant animate anna.jpg --motion smile" in vivant("animate", "--help").out
@@ -118,8 +118,8 @@ def test_faces_are_chosen_by_number_or_all(vivant: Command, with_standin: None, 
         return summary["faces"], summary["size"]
 
     assert faces() == faces("--face", "2") == (1, [160])
-    assert faces("--face", "1") == (1, [128])
-    assert faces("--face", "all") == (2, [128, 160])
+    assert faces("--face", "1") == (1, [100])
+    assert faces("--face", "all") == (2, [100, 160])
     assert faces("--face", "1", "--size", "512") == (1, [512])
 
 

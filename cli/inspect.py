@@ -1,0 +1,99 @@
+"""`vivant inspect`: what files say of themselves."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..runtime.inspection import INTACT, Inspection, files_of, inspect_file
+from .console import JsonOption, note, out, say
+
+UNREADABLE, ABSENT, BROKEN = 2, 3, 4
+STYLES: Final = {"trusted": "bold green", "valid": "green", "self-signed": "green", "broken": "bold red"}
+MEANINGS: Final = {
+    "trusted": "intact, signed by somebody you trust",
+    "valid": "intact; whether the signer is who the certificate says was not checked (--trust)",
+    "self-signed": "intact; nobody vouches for the signer's name",
+    "broken": "changed after it was signed, or its manifest is damaged",
+    "absent": "no Content Credentials; that proves nothing, for they are easily removed",
+    "unreadable": "cannot be read",
+}
+
+
+def inspect_command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Clips or pictures, or folders of them.")],
+    trust: Annotated[Path | None, typer.Option(help="Certificates (PEM) of signers or issuers that you trust.")] = None,
+    json_summary: JsonOption = False,
+) -> None:
+    """Tell what files say of themselves: signed Content Credentials (C2PA), label, and the note in the metadata.
+
+    [bold]Exit code[/bold]: 0 every file is marked and intact; 3 a file has no Content Credentials; 2 a file cannot be
+    read; 4 a file's credentials are broken. Of several, the last in this order.
+
+    [bold]Examples[/bold]
+
+    vivant inspect clip.mp4
+
+    vivant inspect frames/ *.gif --json                  one JSON object a line
+    """
+    reports = [inspect_file(file, trust) for path in files for file in files_of(path)]
+    for report in reports:
+        if json_summary:
+            say(json.dumps(asdict(report) | {"intact": report.state in INTACT}, ensure_ascii=False))
+        else:
+            out.print(_shown(report))
+    if not reports:
+        note("There is no file to inspect.")
+    raise typer.Exit(exit_code(reports))
+
+
+def exit_code(reports: list[Inspection]) -> int:
+    """0 if all are marked and intact, else BROKEN, UNREADABLE or ABSENT, the first that applies."""
+    states = {report.state for report in reports}
+    if "broken" in states:
+        return BROKEN
+    if "unreadable" in states or not reports:
+        return UNREADABLE
+    return ABSENT if "absent" in states else 0
+
+
+def _shown(report: Inspection) -> Group:
+    style = STYLES.get(report.state, "yellow")
+    title = Text.assemble((report.file, "bold"), "  ", (report.state, style), f"  {MEANINGS[report.state]}")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _rows(report):
+        table.add_row(name, Text(value))
+    return Group(title, Padding(table, (0, 0, 0, 2)))
+
+
+def _rows(report: Inspection) -> list[tuple[str, str]]:
+    claims = report.claims
+    label = {None: None, "removed": "removed by the user's own choice"}.get(
+        claims.label, f"“{claims.label}” in every frame"
+    )
+    rows = [
+        ("reason", "; ".join(report.reasons)),
+        ("made by", ", ".join(part for part in (claims.generator, claims.when) if part)),
+        ("signed by", claims.signer),
+        ("issued by", claims.issuer if claims.issuer != claims.signer else None),
+        ("kind", ", ".join(claims.source_types)),
+        ("motion", claims.motion),
+        *(("made of", _ingredient_line(one.title, one.sha256, one.thumbnail)) for one in claims.ingredients),
+        ("label", label),
+        ("manifest", report.manifest if report.manifest != "embedded" else None),
+        ("comment", report.comment),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _ingredient_line(title: str, sha256: str | None, thumbnail: bool) -> str:
+    parts = [title, f"SHA-256 {sha256}" if sha256 else None, "with a small picture" if thumbnail else None]
+    return ", ".join(part for part in parts if part)
