@@ -9,6 +9,9 @@ import { MODEL_CACHE } from "./names";
 const FILES = "__FILES__" as unknown as readonly string[];
 const CACHE = "vivant-site-__VERSION__";
 
+// The files are the same for whoever asks: some hosts send `Vary: Origin`, which scripts and workers do not agree on.
+const MATCH = { ignoreSearch: true, ignoreVary: true };
+
 const worker = globalThis as unknown as ServiceWorkerGlobalScope;
 
 worker.addEventListener("install", (event) => {
@@ -44,7 +47,7 @@ async function answer(request: Request): Promise<Response> {
   if (path.startsWith("bundle/")) return isolated(await fetch(request)); // kept by hash: see store.ts
   const cache = await caches.open(CACHE);
   if (request.mode === "navigate") return isolated(await newestPage(request, cache));
-  const kept = await cache.match(request, { ignoreSearch: true });
+  const kept = await cache.match(request, MATCH);
   if (kept) return isolated(kept);
   const response = await fetch(request);
   // Of ONNX Runtime's builds the one that this browser uses is kept once it was asked for.
@@ -57,7 +60,7 @@ async function newestPage(request: Request, cache: Cache): Promise<Response> {
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = (await cache.match(request, { ignoreSearch: true })) ?? (await cache.match("./"));
+    const kept = (await cache.match(request, MATCH)) ?? (await cache.match("./"));
     if (kept) return kept;
     throw error;
   }
