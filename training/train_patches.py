@@ -42,9 +42,9 @@ class PatchTraining:
     discriminator_rate: float = 4e-4
     adversarial_from: float = 0.3
     weight_l1: float = 10.0
-    weight_features: float = 2.0
-    weight_adversarial: float = 0.2
-    photo_share: float = 0.15
+    weight_features: float = 1.5
+    weight_adversarial: float = 0.1
+    photo_share: float = 0.08
     ema: float = 0.999
     evaluate_every: int = 500
     evaluation_batches: int = 8
