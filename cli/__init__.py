@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..runtime.errors import VivantError
-from . import animate, develop, inspect, motion, track, web
+from . import animate, demo, develop, inspect, motion, track, web
 from .console import complain
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("animate")(animate.animate_command)
 app.add_typer(motion.app, name="motion")
 app.command("track")(track.track_command)
+app.command("demo")(demo.demo_command)
 app.command("inspect")(inspect.inspect_command)
 app.command("web")(web.web_command)
 app.command("evaluate", rich_help_panel="For engineers")(develop.evaluate_command)

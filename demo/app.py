@@ -56,7 +56,7 @@ class Demo:
             with gr.Row():
                 with gr.Column(scale=3, min_width=280):
                     shared = self._shared()
-                    self.examples = Examples(self.studio, self.folder)
+                    self.examples = Examples(self.studio, self.seats, self.folder)
                 with gr.Column(scale=8, min_width=320), gr.Tabs():
                     with gr.Tab("Animate"):
                         animate_tab(self.studio, shared, self.examples)

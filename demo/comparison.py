@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -12,21 +13,26 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..runtime.animate import Gains
 from ..runtime.clips import open_clip
+from ..runtime.credentials import find_credentials
 from ..runtime.drawing import draw_landmarks
 from ..runtime.driver import Progress
 from ..runtime.faces import choose_faces, find_faces
+from ..runtime.label import LABEL_TEXT, make_label
 from ..runtime.media import VideoReader
 from ..runtime.motions import Motion
 from ..runtime.portrait import Portrait
-from ..runtime.provenance import container_tags
+from ..runtime.provenance import container_tags, origin_of
+from ..runtime.session import BUNDLED
+from ..runtime.signing import ClipSigner
 from ..runtime.stopwatch import Stopwatch
 from ..runtime.tracks import MotionFrame
 from .photos import Chosen
 from .sessions import Job, plain_name
-from .studio import MotionChoice, Studio
+from .studio import MotionChoice, Studio, save_photo
 
 SIDE: Final = 320  # of every column, pixels
 CAPTION: Final = 36  # height of the line above the columns, pixels
+MODELS: Final = BUNDLED.parent
 PAPER, INK, WALL = (246, 244, 239), (32, 29, 25), (32, 29, 25)
 
 Baseline = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -41,80 +47,99 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def geometry() -> Baseline | None:
-    """The baseline without networks, `models.geometry.geometry_baseline`; None where torch is not installed."""
-    try:
-        from ..models.geometry import geometry_baseline
-    except ModuleNotFoundError:
+def has_geometry() -> bool:
+    """Whether the baseline without networks can be shown: it needs torch, and `models` as a package."""
+    return find_spec("torch") is not None and (MODELS / "geometry.py").is_file()
+
+
+def _geometry() -> Baseline | None:
+    if not has_geometry():
         return None
+    from ..models.geometry import geometry_baseline
+
     return geometry_baseline
 
 
 def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, progress: Progress) -> Comparison:
-    """Makes the comparison in the job's folder.
+    """Makes the comparison in the job's folder, labelled and signed.
 
     Raises:
         VivantError: the photos or the motion cannot serve; the visitor stopped the job.
     """
     watched = job.session.watched(progress)
     chosen = studio.photos.best(photos)
-    counted = 0
+    tracked = 0
 
     def count(stage: str, done: int, total: int) -> None:
-        nonlocal counted
-        counted = done if stage == "tracking" else counted
+        nonlocal tracked
+        tracked = done if stage == "tracking" else tracked
         watched(stage, done, total)
 
     motion = studio.motion(choice, count)
     frames = min(motion.frames, round(studio.limits.compare_seconds * motion.fps))
-    picture = _square(studio, chosen)
-    (face,), _ = choose_faces(find_faces(studio.bundle, picture), None, studio.bundle.manifest.thresholds, chosen.name)
-    portrait = Portrait(studio.bundle, picture, face, SIDE, Stopwatch())
-    baseline = geometry()
+    scene = _Scene(studio, chosen)
     with_video = choice.video is not None and choice.track is None
-    columns = ("photo", "driver" if with_video else "motion", *(["geometry only"] if baseline else []), "vivant")
-    target = job.folder / f"{plain_name(chosen.name, 'photo')}-{plain_name(motion.name, 'motion')}-compared.mp4"
+    columns = ("photo", "driver" if with_video else "motion", *scene.methods)
     heading = _heading(columns)
+    photo = save_photo(chosen, job.folder)
+    target = job.folder / f"{photo.stem}-{plain_name(motion.name, 'motion')}-compared.mp4"
+    width, height = SIDE * len(columns), CAPTION + SIDE
+    signer = ClipSigner(find_credentials(), origin_of(photo, motion.name, LABEL_TEXT), Stopwatch())
+    tags = container_tags(f"{photo.stem}, {motion.name}, compared")
+    label = make_label(width, height, [])
     with ExitStack() as stack:
-        drivers = _driver_frames(stack, choice.video, counted - motion.frames) if with_video else None
-        size = (SIDE * len(columns), CAPTION + SIDE)
-        tags = container_tags(f"{plain_name(chosen.name, 'photo')}, {motion.name}, compared")
-        clip = stack.enter_context(open_clip(target, False, *size, motion.fps, tags))
+        drivers = _driver_frames(stack, choice.video, tracked - motion.frames) if with_video else None
+        clip = stack.enter_context(open_clip(target, False, width, height, motion.fps, tags, signer))
         for i in range(frames):
-            target_points = _target(portrait, motion, i)
-            pictures = [picture, next(drivers) if drivers else _drawn(target_points)]
-            if baseline:
-                pictures.append(baseline(picture, face.landmarks, target_points))
-            pictures.append(_animated(portrait, picture, target_points))
-            clip.write(np.concatenate([heading, np.concatenate(pictures, axis=1)]))
+            points = scene.target(motion, i)
+            pictures = [scene.picture, next(drivers) if drivers else _drawn(points), *scene.draw(points)]
+            canvas = np.concatenate([heading, np.concatenate(pictures, axis=1)])
+            label.draw(canvas)
+            clip.write(canvas)
             watched("comparing", i + 1, frames)
+    photo.unlink()
     return Comparison(target, columns, (*chosen.notes, *motion.notes))
 
 
-def _square(studio: Studio, chosen: Chosen) -> np.ndarray:
-    """The head's square of the photo, uint8 [SIDE, SIDE, 3]; beyond the photo its border is repeated."""
-    region = studio.bundle.graph("head")({"landmarks": chosen.face.landmarks})["region"]
-    return _cut(chosen.photo.pixels, *(float(value) for value in region[:3]))
+class _Scene:
+    """A photo's head, and the methods that move it.
+
+    Attributes:
+        picture: uint8 [SIDE, SIDE, 3]; methods: their captions.
+    """
+
+    def __init__(self, studio: Studio, chosen: Chosen) -> None:
+        bundle = studio.bundle
+        region = bundle.graph("head")({"landmarks": chosen.face.landmarks})["region"]
+        self.picture = _cut(chosen.photo.pixels, *(float(value) for value in region[:3]))
+        faces = find_faces(bundle, self.picture)
+        (face,), _ = choose_faces(faces, None, bundle.manifest.thresholds, chosen.name)
+        self._landmarks = face.landmarks
+        self._portrait = Portrait(bundle, self.picture, face, SIDE, Stopwatch())
+        self._baseline = _geometry()
+        self._gains = Gains().as_array()
+        self.methods = ("geometry only", "vivant") if self._baseline else ("vivant",)
+
+    def target(self, motion: Motion, index: int) -> np.ndarray:
+        """The landmarks [478, 3] of a frame."""
+        moment = motion.at(index)
+        assert isinstance(moment, MotionFrame)  # the page offers no absolute transfer here
+        return self._portrait.target(moment, self._gains)
+
+    def draw(self, target: np.ndarray) -> list[np.ndarray]:
+        """The head by each method, uint8 [SIDE, SIDE, 3]."""
+        canvas = self.picture.copy()
+        self._portrait.draw(canvas, target)
+        return [self._baseline(self.picture, self._landmarks, target), canvas] if self._baseline else [canvas]
 
 
 def _cut(pixels: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
+    """A square of a picture, uint8 [SIDE, SIDE, 3]; beyond the picture its border is repeated."""
     height, width = pixels.shape[:2]
     span = np.arange(round(side)) - round(side) // 2
     rows, columns = np.clip(round(y) + span, 0, height - 1), np.clip(round(x) + span, 0, width - 1)
     square = Image.fromarray(pixels[np.ix_(rows, columns)])
     return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
-
-
-def _target(portrait: Portrait, motion: Motion, index: int) -> np.ndarray:
-    moment = motion.at(index)
-    assert isinstance(moment, MotionFrame)  # the page offers no absolute transfer here
-    return portrait.target(moment, Gains().as_array())
-
-
-def _animated(portrait: Portrait, picture: np.ndarray, target: np.ndarray) -> np.ndarray:
-    canvas = picture.copy()
-    portrait.draw(canvas, target)
-    return canvas
 
 
 def _drawn(target: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..runtime.animate import Settings, animate
 from ..runtime.errors import VivantError
 from ..runtime.motions import load_motion
 from ..runtime.session import BUNDLED
+from .live import Seats
 from .page import told
 from .studio import Studio
 
@@ -32,11 +33,12 @@ class Examples:
 
     Args:
         studio: what makes clips.
+        seats: the live turns, which go first.
         root: the folder that the web server may serve files from.
     """
 
-    def __init__(self, studio: Studio, root: Path) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, seats: Seats, root: Path) -> None:
+        self._studio, self._seats = studio, seats
         self._folder = Path(tempfile.mkdtemp(prefix="examples-", dir=root))
         self._turn = threading.Lock()
         self._made: dict[int, tuple[str, dict[str, Any]]] = {}
@@ -60,7 +62,7 @@ class Examples:
 
     def _make_all(self) -> None:
         for number in range(len(self.rows)):
-            while self._studio.sessions.busy:
+            while self._studio.sessions.busy or len(self._seats):
                 time.sleep(REST_SECONDS)
             try:
                 self._clip(number)

@@ -16,7 +16,7 @@ function say(text) {
 }
 
 function setRunning(running) {
-  for (const name of ["portrait", "camera", "mark"]) find(name).hidden = !running;
+  for (const name of ["portrait", "camera"]) find(name).hidden = !running;
   find("empty").hidden = running;
   if (!running) {
     find("fps").textContent = find("milliseconds").textContent = "";

@@ -16,6 +16,7 @@ from ..runtime.animate import Gains
 from ..runtime.driver import FaceFollower
 from ..runtime.errors import PictureError, VivantError
 from ..runtime.faces import Face, choose_faces, find_faces
+from ..runtime.label import make_label
 from ..runtime.portrait import Portrait
 from ..runtime.session import Bundle
 from ..runtime.smoothing import OneEuroFilter
@@ -64,7 +65,8 @@ class Seat:
         self._follow, self._smooth = FaceFollower(bundle), OneEuroFilter()
         self._neutral: np.ndarray | None = None
         self._wants_neutral = True
-        self._last = _as_data_url(self.picture)
+        self._label = make_label(self.picture.shape[1], self.picture.shape[0], [face.box])
+        self._last = self._encoded(self.picture.copy())
         self._gains = Gains().as_array()
         self._turn = threading.Lock()
 
@@ -86,7 +88,7 @@ class Seat:
             if face is None:
                 self._smooth.reset()
             else:
-                self._last = _as_data_url(self._draw(face))
+                self._last = self._encoded(self._draw(face))
             return Shown(self._last, face is not None, round(1e3 * (time.perf_counter() - start), 1))
 
     def _draw(self, face: Face) -> np.ndarray:
@@ -98,6 +100,13 @@ class Seat:
         self._portrait.draw(canvas, self._portrait.target(moment, self._gains))
         return canvas
 
+    def _encoded(self, canvas: np.ndarray) -> str:
+        """Labels a picture and makes it a data URL."""
+        self._label.draw(canvas)
+        buffer = io.BytesIO()
+        Image.fromarray(canvas).save(buffer, "JPEG", quality=82)
+        return JPEG_PREFIX + base64.b64encode(buffer.getvalue()).decode("ascii")
+
 
 class Seats:
     """All turns that are being taken."""
@@ -108,6 +117,7 @@ class Seats:
         self._seats: dict[str, Seat] = {}
 
     def __len__(self) -> int:
+        self._clear()
         return len(self._seats)
 
     def take(self, chosen: Chosen, old: str = "") -> str:
@@ -170,9 +180,3 @@ def _decode(frame: str) -> np.ndarray:
             return np.asarray(image.convert("RGB"))
     except (binascii.Error, OSError, SyntaxError, ValueError):
         raise PictureError("The camera frame is damaged.") from None
-
-
-def _as_data_url(picture: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=82)
-    return JPEG_PREFIX + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -6,15 +6,14 @@ from typing import Any
 import gradio as gr
 
 from .choices import choose_motion
-from .comparison import compare, geometry
+from .comparison import compare, has_geometry
 from .page import Shared, Uploaded, paths_of, shown_by, told
 from .studio import MotionChoice, Studio
 
 
 def compare_tab(studio: Studio, shared: Shared) -> None:
     """Puts the tab's content where it is called."""
-    has_baseline = geometry() is not None
-    missing = "" if has_baseline else " *Geometry only* needs torch, which this server does not have."
+    missing = "" if has_geometry() else " *Geometry only* needs torch, which this server does not have."
     gr.Markdown(
         "The same motion by different means, side by side: the photo, what drives it, the photo warped by its "
         "landmarks alone (no network), and vivant's student. A teacher network is not part of this release."
