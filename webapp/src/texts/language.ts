@@ -1,0 +1,49 @@
+import { computed, signal } from "@preact/signals";
+import { de } from "./de";
+import { en, type Texts } from "./en";
+import { fr } from "./fr";
+
+export type { Texts } from "./en";
+export type Language = "en" | "de" | "fr";
+
+/** Each language with its own name for itself. */
+export const LANGUAGES: Readonly<Record<Language, { readonly name: string; readonly texts: Texts }>> = {
+  en: { name: "English", texts: en },
+  de: { name: "Deutsch", texts: de },
+  fr: { name: "Français", texts: fr },
+};
+
+const STORAGE_KEY = "vivant.language";
+
+function isLanguage(value: string | null | undefined): value is Language {
+  return value !== null && value !== undefined && Object.hasOwn(LANGUAGES, value);
+}
+
+/** The visitor's first preferred language (BCP 47 tags) that the page speaks; English if none. */
+export function pickLanguage(stored: string | null, preferred: readonly string[]): Language {
+  if (isLanguage(stored)) return stored;
+  const spoken = preferred.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => isLanguage(tag));
+  return isLanguage(spoken) ? spoken : "en";
+}
+
+function readStored(): string | null {
+  try {
+    return localStorage.getItem(STORAGE_KEY);
+  } catch {
+    return null; // storage may be forbidden; the page works without it
+  }
+}
+
+export const language = signal<Language>(pickLanguage(readStored(), navigator.languages));
+
+/** The texts of the current language; reading it in a component redraws that component on a switch. */
+export const texts = computed<Texts>(() => LANGUAGES[language.value].texts);
+
+export function setLanguage(next: Language): void {
+  language.value = next;
+  try {
+    localStorage.setItem(STORAGE_KEY, next);
+  } catch {
+    // not remembered, that is all
+  }
+}

@@ -1,0 +1,45 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { texts } from "../texts/language";
+import { CloseIcon } from "./icons";
+
+interface DialogProps {
+  readonly name: string;
+  readonly heading: string;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** A modal dialog: the browser's own, which keeps the focus inside and gives it back afterwards. */
+export function Dialog({ name, heading, onClose, children }: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class={`dialog dialog-${name}`}
+      aria-labelledby={`${name}-heading`}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => {
+        if (event.target === event.currentTarget) onClose(); // on the backdrop
+      }}
+    >
+      <div class="dialog-body">
+        <header class="dialog-head">
+          <h2 id={`${name}-heading`}>{heading}</h2>
+          <button type="button" class="button bare round" aria-label={texts.value.save.close} onClick={onClose}>
+            <CloseIcon />
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,2 @@
+import type { Studio } from "./studio";
+export function SaveDialog(_: { readonly studio: Studio }) { return null; }

@@ -1,0 +1,312 @@
+import { signal } from "@preact/signals";
+import { type Backend, type CreateEngine, type Engine, EngineError, type Frame, type Gains } from "../engine/types";
+import { CameraError } from "../media/camera";
+import { checkPhoto, readPicture } from "../media/photo";
+import type { Recording } from "../media/recording";
+import type { Texts } from "../texts/language";
+import { EngineLink, problemOf } from "./engine-link";
+import { Lead } from "./lead";
+import { cameraNotice, type Notice, type Problem, problemNotice } from "./notice";
+import type { Portrait } from "./portrait";
+import { fetchSample, type SampleId } from "./samples";
+
+/** What the page shows beside the portrait. */
+export type Phase =
+  | { readonly kind: "empty" }
+  | { readonly kind: "working"; readonly what: "photo" | "preparing" }
+  | { readonly kind: "faces" }
+  | { readonly kind: "alive" }
+  | { readonly kind: "failed"; readonly problem: Problem };
+
+export type DialogName = "save" | "details" | "privacy" | "camera";
+export type Size = "auto" | 256 | 512 | 1024;
+
+export const FIRST_PRESET = "idle";
+export const NEUTRAL_GAINS: Gains = { pose: 1, expression: 1, eyes: 1, lips: 1, gaze: 1 };
+
+const WORTH_A_RETRY: readonly Problem[] = ["download-failed", "bundle-broken", "device-lost", "engine-failed"];
+
+/** All that the page knows and everything that can be done on it. The components only show it. */
+export class Studio {
+  readonly phase = signal<Phase>({ kind: "empty" });
+  readonly portrait = signal<Portrait | null>(null);
+  /** A frame of this portrait was drawn. */
+  readonly moving = signal(false);
+  readonly playing = signal(true);
+  readonly showOriginal = signal(false);
+  readonly preset = signal(FIRST_PRESET);
+  readonly gains = signal<Gains>(NEUTRAL_GAINS);
+  readonly size = signal<Size>("auto");
+  readonly backend = signal<Backend | "auto">("auto");
+  readonly notice = signal<Notice | null>(null);
+  /** Read out by screen readers, not shown. */
+  readonly announcement = signal<(texts: Texts) => string>(() => "");
+  readonly dialog = signal<DialogName | null>(null);
+  readonly recording = signal<Recording | null>(null);
+  /** While a portrait is alive: another photo is being opened. */
+  readonly opening = signal(false);
+
+  readonly link: EngineLink;
+  readonly lead: Lead;
+  /** Draws frames; set by the stage. It must close the bitmap. */
+  draw: (frame: Frame) => void = (frame) => { frame.bitmap.close(); };
+  #turn = 0;
+
+  constructor(create: CreateEngine, bundle: string, calm: boolean) {
+    this.playing.value = !calm;
+    this.link = new EngineLink(create, bundle);
+    this.link.onFrame = (frame) => { this.#show(frame); };
+    this.link.onError = (error) => {
+      this.notice.value = problemNotice(error.code, this.#retryAfter(error.code));
+    };
+    this.link.onRecovered = (report) => {
+      this.notice.value = { kind: "info", text: (t) => t.notice.recovered(t.portrait.runsOn[report.chosen]) };
+    };
+    this.lead = new Lead({
+      onCameraLost: (problem) => void this.#leadEnded(cameraNotice(problem)),
+      onNoFaceInVideo: () => void this.#leadEnded(problemNotice("video-without-face")),
+      onRecorded: (recording) => {
+        this.recording.value = recording;
+        this.dialog.value = "save";
+      },
+    });
+  }
+
+  /** Fetches and starts the engine before the first photo comes. Without success the first photo tries again. */
+  async warmUp(): Promise<void> {
+    try {
+      await this.link.get();
+    } catch (error) {
+      if (this.portrait.value === null) this.notice.value = problemNotice(problemOf(error), () => void this.warmUp());
+    }
+  }
+
+  async openSample(id: SampleId, url: string): Promise<void> {
+    const file = await fetchSample(url).catch(() => null);
+    if (file === null) this.notice.value = problemNotice("sample-missing");
+    else await this.openPhoto(file, { sample: id });
+  }
+
+  /** Hangs a photo. What hung there before stays until the new one is known to have a face. */
+  async openPhoto(file: Blob, name: Portrait["name"]): Promise<void> {
+    const turn = ++this.#turn;
+    this.notice.value = null;
+    const problem = checkPhoto(file);
+    const picture = problem === null ? await readPicture(file) : null;
+    if (turn !== this.#turn) return;
+    if (picture === null) {
+      this.notice.value = problemNotice(problem ?? "not-an-image");
+      return;
+    }
+    const portrait: Portrait = { ...picture, file, name, searched: null, faces: [], chosen: [] };
+    const former = this.phase.value.kind === "alive" ? this.portrait.value : null;
+    this.opening.value = former !== null;
+    if (former === null) {
+      this.#hang(portrait);
+      this.phase.value = { kind: "working", what: "photo" };
+    }
+    try {
+      await this.#search(portrait, turn);
+    } catch (error) {
+      if (turn === this.#turn) this.#openingFailed(problemOf(error), former);
+    } finally {
+      if (turn === this.#turn) this.opening.value = false;
+    }
+  }
+
+  /** Brings these faces of the portrait to life. */
+  async chooseFaces(ids: readonly number[]): Promise<void> {
+    const portrait = this.portrait.value;
+    if (portrait === null) return;
+    const turn = this.#turn;
+    this.portrait.value = { ...portrait, chosen: ids };
+    this.moving.value = false;
+    this.phase.value = { kind: "working", what: "preparing" };
+    try {
+      const engine = await this.link.get();
+      await engine.chooseFaces(ids);
+      if (turn !== this.#turn) return;
+      this.phase.value = { kind: "alive" };
+      if (this.playing.value) engine.play();
+      this.announcement.value = (t) => t.portrait.moving;
+    } catch (error) {
+      if (turn === this.#turn) this.phase.value = { kind: "failed", problem: problemOf(error) };
+    }
+  }
+
+  changeFaces(): void {
+    this.phase.value = { kind: "faces" };
+  }
+
+  async setPreset(name: string): Promise<void> {
+    this.lead.stop();
+    this.recording.value = null;
+    this.preset.value = name;
+    await this.#withEngine(async (engine) => {
+      await engine.setMotion({ kind: "preset", name });
+      this.setPlaying(true);
+    });
+  }
+
+  async leadByCamera(): Promise<void> {
+    this.notice.value = null;
+    await this.#withEngine(async (engine) => {
+      try {
+        await this.lead.startCamera(engine);
+        this.setPlaying(true);
+      } catch (error) {
+        if (!(error instanceof CameraError)) throw error;
+        this.notice.value = cameraNotice(error.problem, () => void this.leadByCamera());
+      }
+    });
+  }
+
+  async leadByVideo(file: File): Promise<void> {
+    this.notice.value = null;
+    if (this.phase.value.kind !== "alive") {
+      this.notice.value = problemNotice("photo-first");
+      return;
+    }
+    await this.#withEngine(async (engine) => {
+      try {
+        await this.lead.startVideo(file, engine);
+        this.recording.value = null;
+        this.setPlaying(true);
+      } catch {
+        this.notice.value = problemNotice("not-a-video");
+      }
+    });
+  }
+
+  stopLeading(): Promise<void> {
+    return this.setPreset(this.preset.value);
+  }
+
+  calibrate(): void {
+    void this.#withEngine((engine) => {
+      engine.calibrate();
+      this.announcement.value = (t) => t.driver.neutralDone;
+    });
+  }
+
+  setGains(gains: Gains): void {
+    this.gains.value = gains;
+    void this.#withEngine((engine) => { engine.setGains(gains); });
+  }
+
+  setSize(size: Size): void {
+    this.size.value = size;
+    void this.#withEngine((engine) => { engine.setSize(size); });
+  }
+
+  async setBackend(backend: Backend | "auto"): Promise<void> {
+    try {
+      await this.link.setBackend(backend);
+      this.backend.value = backend;
+    } catch (error) {
+      this.notice.value = problemNotice(problemOf(error));
+    }
+  }
+
+  setPlaying(playing: boolean): void {
+    this.playing.value = playing;
+    this.showOriginal.value = false;
+    this.lead.setPlaying(playing);
+    this.#run(playing);
+  }
+
+  /** A hidden page does no work. */
+  setVisible(visible: boolean): void {
+    if (this.phase.value.kind === "alive") this.#run(visible && this.playing.value);
+  }
+
+  /** Begins again with the photo that hangs there. */
+  async retry(): Promise<void> {
+    const portrait = this.portrait.value;
+    this.notice.value = null;
+    this.lead.stop();
+    this.link.restart();
+    if (portrait === null) return this.warmUp();
+    this.phase.value = { kind: "empty" };
+    await this.openPhoto(portrait.file, portrait.name);
+  }
+
+  async #search(portrait: Portrait, turn: number): Promise<void> {
+    const engine = await this.link.get();
+    await this.#configure(engine);
+    const opened = await engine.openPhoto(portrait.file);
+    if (turn !== this.#turn) return;
+    if (opened.faces.length === 0) throw new EngineError("no-face", "No face was found.");
+    this.#hang({ ...portrait, searched: opened, faces: opened.faces });
+    const [only, second] = opened.faces;
+    if (only !== undefined && second === undefined) await this.chooseFaces([only.id]);
+    else {
+      this.phase.value = { kind: "faces" };
+      this.announcement.value = (t) => t.faces.heading(opened.faces.length);
+    }
+  }
+
+  /** A new engine knows nothing of what was set before. */
+  async #configure(engine: Engine): Promise<void> {
+    engine.setGains(this.gains.value);
+    engine.setSize(this.size.value);
+    if (this.lead.leader.value === null) await engine.setMotion({ kind: "preset", name: this.preset.value });
+  }
+
+  #openingFailed(problem: Problem, former: Portrait | null): void {
+    if (former !== null) this.notice.value = problemNotice(problem);
+    else if (problem === "not-an-image" || problem === "image-too-large") {
+      this.#hang(null);
+      this.phase.value = { kind: "empty" };
+      this.notice.value = problemNotice(problem);
+    } else this.phase.value = { kind: "failed", problem };
+  }
+
+  #hang(portrait: Portrait | null): void {
+    const former = this.portrait.value;
+    if (former !== null && former.url !== portrait?.url) URL.revokeObjectURL(former.url);
+    this.portrait.value = portrait;
+    this.moving.value = false;
+    this.showOriginal.value = false;
+    this.recording.value = null;
+  }
+
+  #show(frame: Frame): void {
+    if (this.phase.value.kind !== "alive") {
+      frame.bitmap.close();
+      return;
+    }
+    this.draw(frame);
+    this.moving.value = true;
+  }
+
+  #run(run: boolean): void {
+    void this.#withEngine((engine) => {
+      if (run) engine.play();
+      else engine.pause();
+    });
+  }
+
+  /** Whether the same photo may well succeed at another try. */
+  worthARetry(problem: Problem): boolean {
+    return WORTH_A_RETRY.includes(problem);
+  }
+
+  #retryAfter(problem: Problem): (() => void) | undefined {
+    return this.worthARetry(problem) ? () => void this.retry() : undefined;
+  }
+
+  async #leadEnded(notice: Notice): Promise<void> {
+    await this.stopLeading();
+    this.notice.value = notice;
+  }
+
+  async #withEngine(work: (engine: Engine) => void | Promise<void>): Promise<void> {
+    try {
+      await work(await this.link.get());
+    } catch (error) {
+      const problem = problemOf(error);
+      this.notice.value = problemNotice(problem, this.#retryAfter(problem));
+    }
+  }
+}
