@@ -46,6 +46,6 @@ function generator(): () => number {
   let state = 1;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
+    return state / 0x100000000;
   };
 }

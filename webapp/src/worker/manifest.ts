@@ -74,7 +74,7 @@ export function parseManifest(data: unknown): Manifest {
     if (graphs[name] === undefined) throw broken(`it lacks the graph ${name}`);
   }
   for (const { file, bytes, sha256 } of [...Object.values(graphs), ...Object.values(presets)]) {
-    const sound = typeof file === "string" && Number.isInteger(bytes) && /^[0-9a-f]{64}$/.test(sha256);
+    const sound = typeof file === "string" && Number.isInteger(bytes) && /^[0-9a-f]+$/.test(sha256);
     if (!sound || /^\/|\.\.|:/.test(file)) throw broken("it names a file that cannot be");
   }
   return manifest as Manifest;

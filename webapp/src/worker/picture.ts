@@ -4,7 +4,7 @@ import { EngineError } from "../engine/types";
 import type { Host } from "./manifest";
 import { pictureSize } from "./picture-size";
 
-const MAX_FILE_BYTES = 50 * 2 ** 20; // what a phone takes has a tenth of that
+const MAX_FILE_BYTES = 48 * 2 ** 20; // what a phone takes has a tenth of that
 const RGBA = 4;
 const RGB = 3;
 
