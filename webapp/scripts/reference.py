@@ -1,17 +1,22 @@
 """What native ONNX Runtime makes of a photo and a preset: frames to compare with the browser's, and times.
 
-    python scripts/reference.py OUT [--frames 0,10,20] [--sizes 256,512] [--threads 2]
+    python scripts/reference.py OUT [--frames 0,10,20] [--sizes 256,512] [--threads 2] [--scale 2.2] [--camera 60]
 
-Writes OUT/photo.png (decoded once, so that both hosts start from the same pixels), OUT/frame-NNN.png (as `vivant animate`
-renders them) and OUT/reference.json.
+Writes OUT/photo.png (decoded once, so that both hosts start from the same pixels), OUT/frame-NNN.png (as `vivant
+animate` renders them), OUT/camera.mjpeg (an animated sample, for browsers to take for a camera), OUT/reference.json.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from PIL import Image
 from vivant.runtime.animate import Gains
 from vivant.runtime.faces import find_faces, track_face
@@ -22,6 +27,9 @@ from vivant.runtime.stopwatch import Stopwatch
 from vivant.runtime.tracks import MotionTrack
 
 PHOTO = BUNDLED.parent / "samples" / "astronaut.jpg"
+CAMERA_PHOTO = BUNDLED.parent / "samples" / "grace_hopper.jpg"
+CAMERA_SIZE = (640, 480)
+CAMERA_FPS = 30
 
 
 def main() -> None:
@@ -33,10 +41,12 @@ def main() -> None:
     parser.add_argument("--sizes", type=_numbers, default=[])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--scale", type=float, default=1.0, help="enlarges the photo, so that larger squares fit")
+    parser.add_argument("--camera", type=int, default=0, help="frames of the clip to take for a camera")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     bundle = Bundle(BUNDLED, options.threads)
-    pixels = load_photo(options.photo).pixels
+    pixels = _scaled(load_photo(options.photo).pixels, options.scale)
     Image.fromarray(pixels).save(options.output / "photo.png")
     track = MotionTrack.load(bundle.preset(options.preset))
     face = max(find_faces(bundle, pixels), key=lambda face: face.size)
@@ -46,24 +56,56 @@ def main() -> None:
         canvas = pixels.copy()
         portrait.draw(canvas, portrait.target(track.frame(i), gains))
         Image.fromarray(canvas).save(options.output / f"frame-{i:03}.png")
+    if options.camera:
+        _write_camera(options.output / "camera.mjpeg", bundle, track, options.camera)
     times = {"track": _median(options.runs, lambda _: track_face(bundle, pixels, face.next_region))}
     for size in options.sizes:
         watch = Stopwatch()
         sized = Portrait(bundle, pixels, face, size, watch)
         targets = [sized.target(track.frame(i), gains) for i in range(len(track))]
-        backdrop = pixels.copy()
-        times[f"draw {size}"] = _median(options.runs, lambda i, p=sized, t=targets: p.draw(backdrop, t[i % len(t)]))
+        _median(options.runs, partial(_draw, sized, pixels.copy(), targets))
         stages = watch.milliseconds()
         times |= {f"{stage} {size}": stages[stage] for stage in ("encode", "render", "paste")}
     reference = {"preset": options.preset, "threads": options.threads, "frames": options.frames, "milliseconds": times}
     (options.output / "reference.json").write_text(json.dumps(reference, indent=1) + "\n")
 
 
+def _scaled(pixels: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1.0:
+        return pixels
+    size = (round(scale * pixels.shape[1]), round(scale * pixels.shape[0]))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+
+def _write_camera(path: Path, bundle: Bundle, track: MotionTrack, frames: int) -> None:
+    """A face that talks, as large as a webcam's picture."""
+    image = Image.open(CAMERA_PHOTO).convert("RGB")
+    scale = max(CAMERA_SIZE[0] / image.width, CAMERA_SIZE[1] / image.height)
+    image = image.resize((round(scale * image.width), round(scale * image.height)), Image.Resampling.LANCZOS)
+    pixels = np.asarray(image.crop((0, 0, *CAMERA_SIZE)))
+    face = max(find_faces(bundle, pixels), key=lambda face: face.size)
+    portrait = Portrait(bundle, pixels, face, None, Stopwatch())
+    with av.open(str(path), "w", format="mjpeg") as container:
+        stream = container.add_stream("mjpeg", rate=CAMERA_FPS, options={"qscale": "3"})
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = CAMERA_SIZE
+        stream.pix_fmt = "yuvj420p"
+        for i in range(frames):
+            canvas = pixels.copy()
+            portrait.draw(canvas, portrait.target(track.frame(round(i * track.fps / CAMERA_FPS)), Gains().as_array()))
+            container.mux(stream.encode(VideoFrame.from_ndarray(canvas, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
 def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def _median(runs: int, work) -> float:
+def _draw(portrait: Portrait, canvas: np.ndarray, targets: list[np.ndarray], i: int) -> None:
+    portrait.draw(canvas, targets[i % len(targets)])
+
+
+def _median(runs: int, work: Callable[[int], object]) -> float:
     seconds = []
     for i in range(runs + 2):
         start = time.perf_counter()

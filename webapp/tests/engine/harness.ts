@@ -79,6 +79,38 @@ function pixelsOf(bitmap: ImageBitmap): Uint8ClampedArray {
   return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
 }
 
+/** Lets the camera drive the portrait for so many seconds; frames shown a second. */
+async function mimic(seconds: number): Promise<number> {
+  const engine = harness.engine as Engine;
+  const video = document.createElement("video");
+  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
+  await video.play();
+  await engine.setMotion({ kind: "driver" });
+  engine.play();
+  let running = true;
+  const take = () => {
+    if (!running) return;
+    video.requestVideoFrameCallback(take);
+    void engine.drive(new VideoFrame(video), video.currentTime);
+  };
+  video.requestVideoFrameCallback(take);
+  const shown = frames.length;
+  await framesShown(shown + 3);
+  const [begun, first] = [performance.now(), frames.length];
+  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  running = false;
+  return (1000 * (frames.length - first)) / (performance.now() - begun);
+}
+
+/** Lets a preset play for so many seconds at a size; frames shown a second. */
+async function playFor(seconds: number, size: 256 | 512): Promise<number> {
+  harness.engine?.setSize(size);
+  await framesShown(frames.length + 3);
+  const [begun, first] = [performance.now(), frames.length];
+  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  return (1000 * (frames.length - first)) / (performance.now() - begun);
+}
+
 /** Renders for a file up to the last of the wanted frames, and compares those with pictures of them. */
 async function compare(wanted: Record<number, string>): Promise<{ index: number; worst: number; equalShare: number }[]> {
   const engine = harness.engine as Engine;
@@ -106,7 +138,7 @@ async function compare(wanted: Record<number, string>): Promise<{ index: number;
 const harness = {
   engine: null as Engine | null,
   blobOf, canvas, codeOf, compare, createEngine, downloads, enliven, errors, frames, framesShown, logPlacement,
-  longTasks, pixelsOf, recoveries, registerServiceWorker, saveClip, saveStill, start, statistics, supportedFormats,
+  longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start, statistics, supportedFormats,
 };
 export type Harness = typeof harness;
 Object.assign(globalThis, { harness });
