@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import gradio as gr
+from gradio.events import api
 
 from ..runtime.provenance import CONSENT
 from ..runtime.session import BUNDLED, Bundle
@@ -69,7 +70,7 @@ class Demo:
                     with gr.Tab("About") as about:
                         about_tab(self.studio, about.select)
             app.unload(self._left)
-            gr.api(self._presets, api_name="presets", queue=False)
+            api(self._presets, api_name="presets", queue=False)
         app.queue(max_size=QUEUED, default_concurrency_limit=2)
         return app
 
@@ -111,6 +112,7 @@ class Demo:
 
     def close(self) -> None:
         """Stops the web server, ends all jobs, deletes all files."""
+        self.examples.close()
         self.app.close(verbose=False)
         self.studio.close()
         self._folder.cleanup()

@@ -3,7 +3,6 @@
 import tempfile
 import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,8 @@ from ..runtime.motions import load_motion
 from ..runtime.session import BUNDLED
 from .live import Seats
 from .page import told
-from .studio import Studio
+from .sessions import Cancelled
+from .studio import Clip, Studio, summary_of
 
 SAMPLES: Final = BUNDLED.parent / "samples"
 WANTED: Final = (
@@ -41,6 +41,8 @@ class Examples:
         self._studio, self._seats = studio, seats
         self._folder = Path(tempfile.mkdtemp(prefix="examples-", dir=root))
         self._turn = threading.Lock()
+        self._closed = threading.Event()
+        self._worker: threading.Thread | None = None
         self._made: dict[int, tuple[str, dict[str, Any]]] = {}
         self.rows = [(SAMPLES / photo, preset) for photo, preset in WANTED if preset in studio.presets]
         self.gallery = gr.Gallery(
@@ -58,14 +60,24 @@ class Examples:
 
     def warm(self) -> None:
         """Makes all clips in a thread of its own."""
-        threading.Thread(target=self._make_all, name="examples", daemon=True).start()
+        self._worker = threading.Thread(target=self._make_all, name="examples", daemon=True)
+        self._worker.start()
+
+    def close(self) -> None:
+        """Ends that thread."""
+        self._closed.set()
+        if self._worker is not None:
+            self._worker.join()
 
     def _make_all(self) -> None:
         for number in range(len(self.rows)):
             while self._studio.sessions.busy or len(self._seats):
-                time.sleep(REST_SECONDS)
+                if self._closed.wait(REST_SECONDS):
+                    return
             try:
                 self._clip(number)
+            except Cancelled:
+                return
             except VivantError as error:  # told to whoever clicks on it; the demo itself goes on
                 print(f"example {number + 1}: {error}", flush=True)
 
@@ -76,8 +88,12 @@ class Examples:
                 target = self._folder / f"{photo.stem}-{preset}.mp4"
                 start = time.perf_counter()
                 motion = load_motion(self._studio.bundle, preset)
-                summary = animate(self._studio.bundle, photo, motion, target, False, Settings(size=SIZE))
-                values = asdict(summary) | {"file": target.name, "photo": photo.name}
-                values["total_seconds"] = round(time.perf_counter() - start, 3)
-                self._made[number] = str(target), values
+                settings = Settings(size=SIZE)
+                summary = animate(self._studio.bundle, photo, motion, target, False, settings, self._unless_closed)
+                seconds = time.perf_counter() - start
+                self._made[number] = str(target), summary_of(Clip((target,), summary, tuple(summary.notes), seconds))
             return self._made[number]
+
+    def _unless_closed(self, *_: object) -> None:
+        if self._closed.is_set():
+            raise Cancelled("The demo ends.")

@@ -31,6 +31,11 @@ def paths_of(photos: Uploaded) -> list[Path]:
     return [Path(path) for path, _ in photos or []]
 
 
+def key_of(request: gr.Request | None) -> str | None:
+    """Which visitor asks."""
+    return None if request is None else request.session_hash
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Shows what a visitor can cure as a message on the page; anything else is our fault, and goes to the log."""

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from PIL import Image
 
@@ -20,6 +20,7 @@ from .photos import Chosen, PhotoReader
 from .sessions import Job, Sessions, plain_name
 
 FORMATS: Final = ("mp4", "webm", "gif")
+Told = dict[str, Any]  # a summary as visitors get it
 
 
 class Refused(VivantError):
@@ -139,6 +140,13 @@ class Studio:
     def close(self) -> None:
         """Ends all jobs and deletes all visitors' files."""
         self.sessions.close()
+
+
+def summary_of(clip: Clip) -> Told:
+    """The runtime's summary without the server's paths, and the seconds from the upload to the file."""
+    values = asdict(clip.summary) | {"file": clip.files[0].name, "notes": list(clip.notes)}
+    del values["photo"], values["sidecar"]
+    return values | {"total_seconds": round(clip.seconds, 3)}
 
 
 def save_photo(chosen: Chosen, folder: Path) -> Path:

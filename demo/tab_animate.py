@@ -1,29 +1,30 @@
 """The tab "Animate": a preset, a driving video or a motion track moves the photo."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
+from gradio.blocks import BlockContext
+from gradio.components import Component
 
 from ..runtime.animate import Gains
 from .choices import KINDS, SIZES, choose_motion, choose_settings
 from .examples import Examples
-from .page import Shared, Uploaded, facts_html, paths_of, shown_by, told
-from .studio import FORMATS, Clip, Studio
+from .page import Shared, Uploaded, facts_html, key_of, paths_of, shown_by, told
+from .studio import FORMATS, Studio, Told, summary_of
 
 GAINS: Final = ("Head", "Expression", "Eyes", "Lips", "Gaze")
 MOST_TIMES: Final = 8
-Summary = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Results:
     """Where a clip is shown: `made` is what a job gives, `shown` what becomes of it on the page."""
 
-    made: list[gr.components.Component]
-    shown: list[gr.blocks.Block]
+    made: list[Component]
+    shown: list[Component | BlockContext]
     video: gr.Video
 
 
@@ -53,7 +54,7 @@ def animate_tab(studio: Studio, shared: Shared, examples: Examples) -> None:
     stop.click(cancel, queue=False, api_visibility="private")
 
 
-def _motion_inputs(studio: Studio) -> tuple[list[gr.components.Component], gr.Radio]:
+def _motion_inputs(studio: Studio) -> tuple[list[Component], gr.Radio]:
     """Kind, preset, video, track and transfer, in this order; and the preset again."""
     kind = gr.Radio(
         [("Preset", "preset"), ("Video of a face", "video"), ("Motion track", "track")], value="preset", label="Motion",
@@ -90,7 +91,7 @@ def _motion_inputs(studio: Studio) -> tuple[list[gr.components.Component], gr.Ra
     return [kind, preset, video, track, transfer], preset
 
 
-def _detail_inputs() -> list[gr.components.Component]:
+def _detail_inputs() -> list[Component]:
     """The five gains, size, times, format and who moves, in this order."""
     with gr.Row():
         sizes = [("Automatic" if size == "auto" else f"{size} px", size) for size in SIZES]
@@ -119,27 +120,27 @@ def _results() -> Results:
     return Results([files, summary], [video, picture, files, facts, details], video)
 
 
-def _handler(studio: Studio) -> Callable[..., tuple[list[str], Summary]]:
+def _handler(studio: Studio) -> Callable[..., tuple[list[str], Told]]:
     def animate(
         photos: Uploaded,
-        motion: str,
-        preset: str | None,
-        video: str | None,
-        track: str | None,
-        transfer: str,
-        pose: float,
-        expression: float,
-        eyes: float,
-        lips: float,
-        gaze: float,
-        size: str,
-        times: int,
-        form: str,
-        face: str,
-        consent: bool,
-        request: gr.Request,
+        motion: str = "preset",
+        preset: str | None = None,
+        video: str | None = None,
+        track: str | None = None,
+        transfer: str = "relative",
+        pose: float = 1.0,
+        expression: float = 1.0,
+        eyes: float = 1.0,
+        lips: float = 1.0,
+        gaze: float = 1.0,
+        size: str = "512",
+        times: int = 1,
+        form: str = "mp4",
+        face: str = "largest",
+        consent: bool = False,
+        request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for a bar)
-    ) -> tuple[list[str], Summary]:
+    ) -> tuple[list[str], Told]:
         """Animates a photo; of several, the one that shows the face best.
 
         Returns the clip (a WebM with its signed manifest beside it) and a summary. Clips are labelled and signed as
@@ -148,7 +149,7 @@ def _handler(studio: Studio) -> Callable[..., tuple[list[str], Summary]]:
         with told():
             choice = choose_motion(motion, preset, video, track, transfer)
             settings = choose_settings(Gains(pose, expression, eyes, lips, gaze), size, times, face)
-            with studio.job(request.session_hash, consent, [*paths_of(photos), *choice.uploads]) as job:
+            with studio.job(key_of(request), consent, [*paths_of(photos), *choice.uploads]) as job:
                 progress((0, 1), desc="Looking at the photo")
                 clip = studio.animate(job, paths_of(photos), choice, settings, form, shown_by(progress))
                 return [str(file) for file in clip.files], summary_of(clip)
@@ -156,14 +157,7 @@ def _handler(studio: Studio) -> Callable[..., tuple[list[str], Summary]]:
     return animate
 
 
-def summary_of(clip: Clip) -> Summary:
-    """The runtime's summary without the server's paths, and the seconds from the upload to the file."""
-    values = asdict(clip.summary) | {"file": clip.files[0].name, "notes": list(clip.notes)}
-    del values["photo"], values["sidecar"]
-    return values | {"total_seconds": round(clip.seconds, 3)}
-
-
-def _present(files: list[str] | None, summary: Summary | None) -> tuple[Any, ...]:
+def _present(files: list[str] | None, summary: Told | None) -> tuple[Any, ...]:
     if not files or not summary:
         return (gr.skip(),) * 5
     file = files[0]

@@ -7,7 +7,7 @@ import gradio as gr
 
 from .choices import choose_motion
 from .comparison import compare, has_geometry
-from .page import Shared, Uploaded, paths_of, shown_by, told
+from .page import Shared, Uploaded, key_of, paths_of, shown_by, told
 from .studio import MotionChoice, Studio
 
 
@@ -32,16 +32,16 @@ def compare_tab(studio: Studio, shared: Shared) -> None:
 
     def compare_methods(
         photos: Uploaded,
-        preset: str | None,
-        video: str | None,
-        consent: bool,
-        request: gr.Request,
+        preset: str | None = None,
+        video: str | None = None,
+        consent: bool = False,
+        request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for a bar)
     ) -> tuple[str, dict[str, Any]]:
         """Compares methods on a photo, driven by a video if there is one, else by a preset."""
         with told():
             choice: MotionChoice = choose_motion("video" if video else "preset", preset, video, None, "relative")
-            with studio.job(request.session_hash, consent, [*paths_of(photos), *choice.uploads]) as job:
+            with studio.job(key_of(request), consent, [*paths_of(photos), *choice.uploads]) as job:
                 made = compare(studio, job, paths_of(photos), choice, shown_by(progress))
                 return str(made.file), {"columns": made.columns, "notes": made.notes}
 

@@ -11,6 +11,7 @@ import gradio as gr
 
 from ..runtime.bench import Timing, bench
 from ..runtime.errors import VivantError
+from ..runtime.session import BUNDLED
 from .examples import SAMPLES
 from .page import told
 from .studio import Studio
@@ -46,8 +47,7 @@ class Row:
 def missing_modules() -> list[str]:
     """What the extra `export` would bring and is not here, as far as the demo needs it."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    package = __package__.rpartition(".")[0]
-    return missing or ([] if importlib.util.find_spec(f"{package}.export") else ["vivant's own `export`"])
+    return missing or ([] if (BUNDLED.parents[1] / "export").is_dir() else ["vivant's own `export`"])
 
 
 def export_tab(studio: Studio) -> None:
