@@ -1,6 +1,7 @@
 """Signed clips and certificates for the tests of marks, made on the fly."""
 
 import datetime
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,27 @@ def signer(
 ) -> ClipSigner:
     """Signs with the tests' own self-signed key unless told otherwise."""
     return ClipSigner(credentials or find_credentials(), origin, watch or Stopwatch())
+
+
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    """Content with bytes changed, bits flipped, pieces cut out, repeated or put in, or its end cut off."""
+    result = bytearray(content)
+    kind = chance.randrange(6)
+    for _ in range(chance.choice((1, 1, 2, 5, 30))):
+        place = chance.randrange(len(result) or 1)
+        if kind == 0:
+            result[place : place + 1] = chance.randbytes(1)
+        elif kind == 1 and result:
+            result[place] ^= 1 << chance.randrange(8)
+        elif kind == 2:
+            del result[place : place + chance.randrange(1, 300)]
+        elif kind == 3:
+            result[place:place] = result[place : place + chance.randrange(1, 300)]
+        elif kind == 4:
+            result[place:place] = chance.choice((chance.randbytes(40), b"\xff" * 8, b"\x00" * 8))
+        else:
+            del result[max(place, 1) :]
+    return bytes(result)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from c2pa import Builder, C2paSignerInfo, Context, Signer
 from conftest import Command
-from marked import KINDS, ORIGIN, issue, signer, write_clip
+from marked import KINDS, ORIGIN, damaged, issue, signer, write_clip
 from PIL import Image
 from vivant.runtime.credentials import find_credentials, load_credentials
 from vivant.runtime.errors import CredentialsError
@@ -29,27 +29,6 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in KINDS:
         write_clip(folder / name, signer())
     return folder
-
-
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    """Content with bytes changed, bits flipped, pieces cut out, repeated or put in, or its end cut off."""
-    result = bytearray(content)
-    kind = chance.randrange(6)
-    for _ in range(chance.choice((1, 1, 2, 5, 30))):
-        place = chance.randrange(len(result) or 1)
-        if kind == 0:
-            result[place : place + 1] = chance.randbytes(1)
-        elif kind == 1 and result:
-            result[place] ^= 1 << chance.randrange(8)
-        elif kind == 2:
-            del result[place : place + chance.randrange(1, 300)]
-        elif kind == 3:
-            result[place:place] = result[place : place + chance.randrange(1, 300)]
-        elif kind == 4:
-            result[place:place] = chance.choice((chance.randbytes(40), b"\xff" * 8, b"\x00" * 8))
-        else:
-            del result[max(place, 1) :]
-    return bytes(result)
 
 
 def test_a_thousand_damaged_files_are_reported_never_raised(marked: Path, tmp_path: Path) -> None:
