@@ -12,6 +12,7 @@ export class Link {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #next = 0;
+  #ended: EngineError | null = null;
 
   constructor(onMessage: (message: Exclude<Message, { kind: "answer" | "failure" }>) => void) {
     this.#worker = new Worker(new URL("../worker/worker.ts", import.meta.url), { type: "module", name: "vivant" });
@@ -32,6 +33,7 @@ export class Link {
     request: Calls[Name][0],
     transfer: Transferable[] = [],
   ): Promise<Calls[Name][1]> {
+    if (this.#ended) return Promise.reject(this.#ended);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
@@ -45,6 +47,7 @@ export class Link {
 
   /** Ends the worker; whatever was asked of it fails with `error`. */
   end(error: EngineError): void {
+    this.#ended = error;
     this.#worker.terminate();
     this.#abandon(error);
   }

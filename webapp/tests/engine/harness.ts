@@ -3,6 +3,7 @@
 import { type Backend, createEngine, type Engine, type EngineError, type Frame, type Statistics } from "../../src/engine";
 import { registerServiceWorker } from "../../src/offline";
 import { saveClip, saveStill, supportedFormats } from "../../src/save";
+import { loadRuntime } from "../../src/worker/runtime";
 import { logPlacement } from "./placement";
 
 const frames: { time: number; renderMs: number; at: number }[] = [];
@@ -137,7 +138,7 @@ async function compare(wanted: Record<number, string>): Promise<{ index: number;
 
 const harness = {
   engine: null as Engine | null,
-  blobOf, canvas, codeOf, compare, createEngine, downloads, enliven, errors, frames, framesShown, logPlacement,
+  blobOf, canvas, codeOf, compare, createEngine, downloads, enliven, errors, frames, framesShown, loadRuntime, logPlacement,
   longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start, statistics, supportedFormats,
 };
 export type Harness = typeof harness;
