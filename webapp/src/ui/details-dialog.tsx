@@ -34,7 +34,8 @@ function Backends({ studio }: { readonly studio: Studio }) {
   };
   const note = (backend: Backend): string => {
     const ms = measured[backend];
-    return ms === undefined ? t.unavailable : t.perFrame(decimal(ms, 0, language.value));
+    if (ms !== undefined) return t.perFrame(decimal(ms, 0, language.value));
+    return canRun(backend) ? "" : t.unavailable;
   };
   return (
     <fieldset class="choices" disabled={switching.value || !ready}>
@@ -45,6 +46,7 @@ function Backends({ studio }: { readonly studio: Studio }) {
           key={backend}
           name="backend"
           checked={studio.backend.value === backend}
+          disabled={!canRun(backend)}
           note={ready ? note(backend) : ""}
           onChoose={() => void choose(backend)}
         >
@@ -54,6 +56,18 @@ function Backends({ studio }: { readonly studio: Studio }) {
       <p class="quiet" role="status">{switching.value ? t.switching : ""}</p>
     </fieldset>
   );
+}
+
+/** What this browser, or the way this page was served, rules out from the start. */
+function canRun(backend: Backend): boolean {
+  switch (backend) {
+    case "webgpu":
+      return "gpu" in navigator;
+    case "wasm-threads":
+      return crossOriginIsolated;
+    case "wasm":
+      return true;
+  }
 }
 
 function Sizes({ studio }: { readonly studio: Studio }) {
@@ -74,15 +88,16 @@ function Sizes({ studio }: { readonly studio: Studio }) {
 interface ChoiceProps {
   readonly name: string;
   readonly checked: boolean;
+  readonly disabled?: boolean;
   readonly note?: string;
   readonly onChoose: () => void;
   readonly children: string;
 }
 
-function Choice({ name, checked, note = "", onChoose, children }: ChoiceProps) {
+function Choice({ name, checked, disabled = false, note = "", onChoose, children }: ChoiceProps) {
   return (
     <label class="choice">
-      <input type="radio" name={name} checked={checked} onChange={onChoose} />
+      <input type="radio" name={name} checked={checked} disabled={disabled} onChange={onChoose} />
       <span>{children}</span>
       {note !== "" && <span class="quiet">{note}</span>}
     </label>

@@ -12,7 +12,7 @@ import {
 } from "../engine/types";
 import type { Problem } from "./notice";
 
-export type EngineState = "loading" | "ready" | "failed";
+export type EngineState = "asleep" | "loading" | "ready" | "failed";
 
 /** Which reason the page gives for an error of the engine. */
 export function problemOf(error: unknown): Problem {
@@ -23,7 +23,7 @@ export function problemOf(error: unknown): Problem {
 
 /** Starts the engine, keeps it, and starts another one if the first could not be had. */
 export class EngineLink {
-  readonly state = signal<EngineState>("loading");
+  readonly state = signal<EngineState>("asleep");
   readonly download = signal<DownloadProgress | null>(null);
   readonly report = signal<BackendReport | null>(null);
   readonly presets = signal<readonly Preset[]>([]);

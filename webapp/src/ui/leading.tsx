@@ -42,7 +42,6 @@ function Led({ studio, leader }: { readonly studio: Studio; readonly leader: Lea
       </div>
       <p class="led-state" role="status">{seen === null ? "" : seen ? t.seen : t.noFace}</p>
       <div class="row">
-        {camera && <RecordButton studio={studio} />}
         <button type="button" class="button" onClick={() => void studio.stopLeading()}>
           {camera ? t.cameraOff : t.videoOff}
         </button>
@@ -62,16 +61,17 @@ function Preview({ video, mirrored, label }: { readonly video: HTMLVideoElement;
   return <div ref={place} class={mirrored ? "preview mirrored" : "preview"} />;
 }
 
-function RecordButton({ studio }: { readonly studio: Studio }) {
+/** What a camera shows has to be recorded before it can be saved. */
+export function RecordButton({ studio }: { readonly studio: Studio }) {
   const t = texts.value.driver;
   const seconds = studio.lead.recorded.value;
   return seconds === null ? (
-    <button type="button" class="button" onClick={() => { studio.lead.startRecording(); }}>
+    <button type="button" class="button primary wide" onClick={() => { studio.lead.startRecording(); }}>
       <RecordIcon />
       {t.record}
     </button>
   ) : (
-    <button type="button" class="button recording" onClick={() => { studio.lead.stopRecording(); }}>
+    <button type="button" class="button recording wide" onClick={() => { studio.lead.stopRecording(); }}>
       <RecordIcon />
       {t.recording(decimal(seconds, 0, language.value))}
     </button>

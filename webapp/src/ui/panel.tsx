@@ -3,7 +3,7 @@ import { texts } from "../texts/language";
 import { FileButton } from "./file-button";
 import { nameOfFile } from "./hand-over";
 import { SaveIcon } from "./icons";
-import { Leading } from "./leading";
+import { Leading, RecordButton } from "./leading";
 import { Loading } from "./loading";
 import { Presets } from "./presets";
 import { SAMPLES } from "./samples";
@@ -32,10 +32,12 @@ function Controls({ studio }: { readonly studio: Studio }) {
       <Leading studio={studio} />
       <Sliders studio={studio} />
       <div class="save-bar">
-        <button type="button" class="button primary wide" onClick={() => { studio.dialog.value = "save"; }}>
-          <SaveIcon />
-          {texts.value.save.open}
-        </button>
+        {studio.lead.leader.value?.kind === "camera" ? <RecordButton studio={studio} /> : (
+          <button type="button" class="button primary wide" onClick={() => { studio.dialog.value = "save"; }}>
+            <SaveIcon />
+            {texts.value.save.open}
+          </button>
+        )}
       </div>
     </div>
   );

@@ -1,10 +1,16 @@
 import { texts } from "../texts/language";
 import { FIRST_PRESET, type Studio } from "./studio";
 
-/** The motions that come with the models, as buttons; the quiet one first. */
+/** Those that this page knows, small movements first; unknown ones follow in the order of the models' manifest. */
+const ORDER = [
+  FIRST_PRESET, "smile", "laugh", "surprise", "wink", "nod", "look-around",
+  "talk", "speaker-calm", "speaker-lively", "speaker-expressive",
+];
+
+/** The motions that come with the models, as buttons. */
 export function Presets({ studio }: { readonly studio: Studio }) {
   const t = texts.value.motion;
-  const presets = [...studio.link.presets.value].sort((a, b) => Number(b.name === FIRST_PRESET) - Number(a.name === FIRST_PRESET));
+  const presets = [...studio.link.presets.value].sort((a, b) => rank(a.name) - rank(b.name));
   const led = studio.lead.leader.value !== null;
   return (
     <section class="group" aria-labelledby="motion-heading">
@@ -24,4 +30,9 @@ export function Presets({ studio }: { readonly studio: Studio }) {
       </div>
     </section>
   );
+}
+
+function rank(name: string): number {
+  const index = ORDER.indexOf(name);
+  return index < 0 ? ORDER.length : index;
 }

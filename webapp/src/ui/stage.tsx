@@ -19,11 +19,20 @@ export function Stage({ studio, portrait }: { readonly studio: Studio; readonly 
   const title = titleOfPortrait(portrait);
   const phase = studio.phase.value;
   const heading = useRef<HTMLHeadingElement>(null);
+  const picture = useRef<HTMLDivElement>(null);
   useEffect(() => { heading.current?.focus(); }, [portrait.url]);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => {
+      const { width = 0, height = 0 } = entry?.contentRect ?? {};
+      if (width > 0) studio.setShownSide(Math.ceil(Math.max(width, height) * devicePixelRatio));
+    });
+    if (picture.current !== null) observer.observe(picture.current);
+    return () => { observer.disconnect(); };
+  }, [studio]);
   return (
     <figure class="stage">
       <div class="frame">
-        <div class="picture" style={{ "--ratio": String(portrait.width / portrait.height) }}>
+        <div class="picture" ref={picture} style={{ "--ratio": String(portrait.width / portrait.height) }}>
           <img src={portrait.url} alt={texts.value.portrait.label(title)} />
           <Moving studio={studio} label={texts.value.portrait.label(`${title}, ${texts.value.portrait.aiAnimated}`)} />
           {phase.kind === "faces" && portrait.searched !== null && <FaceButtons studio={studio} portrait={portrait} />}
@@ -43,11 +52,15 @@ function Moving({ studio, label }: { readonly studio: Studio; readonly label: st
   const canvas = useRef<HTMLCanvasElement>(null);
   useLayoutEffect(() => {
     const context = canvas.current?.getContext("bitmaprenderer") ?? null;
+    studio.canvas = canvas.current;
     studio.draw = ({ bitmap }) => {
       if (context === null) bitmap.close();
       else context.transferFromImageBitmap(bitmap);
     };
-    return () => { studio.draw = ({ bitmap }) => { bitmap.close(); }; };
+    return () => {
+      studio.canvas = null;
+      studio.draw = ({ bitmap }) => { bitmap.close(); };
+    };
   }, [studio]);
   const shown = studio.moving.value && studio.phase.value.kind === "alive" && !studio.showOriginal.value;
   return <canvas ref={canvas} id="portrait" role="img" aria-label={label} hidden={!shown} />;

@@ -8,6 +8,7 @@ import { EngineLink, problemOf } from "./engine-link";
 import { Lead } from "./lead";
 import { cameraNotice, type Notice, type Problem, problemNotice } from "./notice";
 import type { Portrait } from "./portrait";
+import type { SaveSource } from "./save-job";
 import { fetchSample, type SampleId } from "./samples";
 
 /** What the page shows beside the portrait. */
@@ -22,6 +23,8 @@ export type DialogName = "save" | "details" | "privacy" | "camera";
 export type Size = "auto" | 256 | 512 | 1024;
 
 export const FIRST_PRESET = "idle";
+/** Pixels; until the stage knows better. */
+const FIRST_SHOWN_SIDE = 1024;
 export const NEUTRAL_GAINS: Gains = { pose: 1, expression: 1, eyes: 1, lips: 1, gaze: 1 };
 
 const WORTH_A_RETRY: readonly Problem[] = ["download-failed", "bundle-broken", "device-lost", "engine-failed"];
@@ -50,7 +53,12 @@ export class Studio {
   readonly lead: Lead;
   /** Draws frames; set by the stage. It must close the bitmap. */
   draw: (frame: Frame) => void = (frame) => { frame.bitmap.close(); };
+  /** On which they are drawn. */
+  canvas: HTMLCanvasElement | null = null;
+  /** Of the motion, at the frame that is shown. */
+  seconds = 0;
   #turn = 0;
+  #shownSide = FIRST_SHOWN_SIDE;
 
   constructor(create: CreateEngine, bundle: string, calm: boolean) {
     this.playing.value = !calm;
@@ -199,6 +207,32 @@ export class Studio {
     void this.#withEngine((engine) => { engine.setSize(size); });
   }
 
+  /** How large the portrait is on the screen, in device pixels: larger frames would be wasted. */
+  setShownSide(maxSide: number): void {
+    this.#shownSide = maxSide;
+    if (this.phase.value.kind === "alive") void this.#withEngine((engine) => { engine.setView({ show: "photo", maxSide }); });
+  }
+
+  /** What would be saved now. */
+  source(): SaveSource {
+    const recording = this.recording.value;
+    if (recording !== null) return { kind: "recording", recording, seconds: recording.seconds };
+    const leader = this.lead.leader.value;
+    if (leader?.kind === "video") return { kind: "video", file: leader.file, seconds: leader.video.duration };
+    const preset = this.link.presets.value.find(({ name }) => name === this.preset.value);
+    return { kind: "preset", seconds: preset?.seconds ?? 0 };
+  }
+
+  /** The engine makes a file: a video that leads the portrait rests meanwhile. */
+  async whileSaving<T>(work: () => Promise<T>): Promise<T> {
+    this.lead.setPlaying(false);
+    try {
+      return await work();
+    } finally {
+      this.lead.setPlaying(this.playing.value);
+    }
+  }
+
   async setBackend(backend: Backend | "auto"): Promise<void> {
     try {
       await this.link.setBackend(backend);
@@ -250,6 +284,7 @@ export class Studio {
   async #configure(engine: Engine): Promise<void> {
     engine.setGains(this.gains.value);
     engine.setSize(this.size.value);
+    engine.setView({ show: "photo", maxSide: this.#shownSide });
     if (this.lead.leader.value === null) await engine.setMotion({ kind: "preset", name: this.preset.value });
   }
 
@@ -276,6 +311,7 @@ export class Studio {
       frame.bitmap.close();
       return;
     }
+    this.seconds = frame.time;
     this.draw(frame);
     this.moving.value = true;
   }
