@@ -42,12 +42,15 @@ def inspect_command(
 
     vivant inspect frames/ *.gif --json                  one JSON object a line
     """
-    reports = [inspect_file(file, trust) for path in files for file in files_of(path)]
-    for report in reports:
+    reports: list[Inspection] = []
+    for path in files:
+        found = [inspect_file(file, trust) for file in files_of(path)]
         if json_summary:
-            say(json.dumps(asdict(report) | {"intact": report.state in INTACT}, ensure_ascii=False))
+            for report in found:
+                say(json.dumps(asdict(report) | {"intact": report.state in INTACT}, ensure_ascii=False))
         else:
-            out.print(_shown(report))
+            _show(path, found)
+        reports += found
     if not reports:
         note("There is no file to inspect.")
     raise typer.Exit(exit_code(reports))
@@ -63,9 +66,19 @@ def exit_code(reports: list[Inspection]) -> int:
     return ABSENT if "absent" in states else 0
 
 
-def _shown(report: Inspection) -> Group:
+def _show(path: Path, reports: list[Inspection]) -> None:
+    """Prints one path's reports; the many intact pictures of a folder, alike but for their times, as one."""
+    intact = [report for report in reports if report.state in INTACT]
+    if len(intact) > 1 and len({report.state for report in intact}) == 1:
+        out.print(_shown(intact[0], f"{path} ({len(intact)} files)"))
+        reports = [report for report in reports if report.state not in INTACT]
+    for report in reports:
+        out.print(_shown(report, report.file))
+
+
+def _shown(report: Inspection, name: str) -> Group:
     style = STYLES.get(report.state, "yellow")
-    title = Text.assemble((report.file, "bold"), "  ", (report.state, style), f"  {MEANINGS[report.state]}")
+    title = Text.assemble((name, "bold"), "  ", (report.state, style), f"  {MEANINGS[report.state]}")
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

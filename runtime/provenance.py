@@ -17,7 +17,11 @@ from PIL import Image
 from .. import __version__
 
 AI_MADE: Final = "AI-generated with vivant"
-CONSENT: Final = "I animate this picture with the consent of the person it shows, and I will say that it is AI-made."
+# The one sentence that every interface asks its user to agree to.
+CONSENT: Final = (
+    "The people in this picture agreed to this, or it is a historical picture or a work of art, "
+    "and I will say that the clip is AI-made."
+)
 SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 GENERATOR: Final = "vivant"
 DETAILS: Final = "vivant"  # the parameter of the actions that holds motion and label

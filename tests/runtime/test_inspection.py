@@ -219,7 +219,18 @@ def test_exit_codes(vivant: Command, marked: Path, tmp_path: Path, names: list[s
     assert len(reports) == (3 if names == ["folder"] else 0 if names == ["nothing"] else len(names))
     for report in reports:
         assert report["intact"] == (report["state"] == "self-signed")
-        assert report["file"] in ran.out.replace("\n", "")
+        shown = f"{tmp_path / 'folder'} (3 files)" if names == ["folder"] else report["file"]
+        assert shown in ran.out.replace("\n", "")
+
+
+def test_a_folder_names_the_picture_that_was_changed(vivant: Command, tmp_path: Path) -> None:
+    write_clip(tmp_path / "folder", signer(), count=5)
+    changed = tmp_path / "folder" / "00003.png"
+    changed.write_bytes(changed.read_bytes()[:-20])
+    ran = vivant("inspect", tmp_path / "folder")
+    assert ran.code == 4
+    assert f"{tmp_path / 'folder'} (4 files)  self-signed" in ran.out.replace("\n", "")
+    assert f"{changed}  broken" in ran.out.replace("\n", "")
 
 
 def test_wrong_usage(vivant: Command) -> None:
