@@ -8,6 +8,7 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openHarness, runReference, serveHarness, SOFTWARE_GPU } from "./harness.mjs";
+import { placementOf } from "./placement.mjs";
 
 const { values: options } = parseArgs({ options: { seconds: { type: "string", default: "8" }, "no-gpu": { type: "boolean" } } });
 const SECONDS = Number(options.seconds);
@@ -93,7 +94,10 @@ try {
   runReference(join(folder, "large"), "--scale", "2.2", "--sizes", "256,512", "--camera", "150", "--threads", String(THREADS));
   await timings(server.address, join(folder, "large"));
   await parity(server.address, join(folder, "small"), "wasm-threads", PARITY_FRAMES, []);
-  if (!options["no-gpu"]) await parity(server.address, join(folder, "small"), "webgpu", [0], SOFTWARE_GPU);
+  if (!options["no-gpu"]) {
+    row("nodes of render that leave the GPU", (await placementOf(server.address, "render")).onCpu.length, "", "≤ 0");
+    await parity(server.address, join(folder, "small"), "webgpu", [0], SOFTWARE_GPU);
+  }
 } finally {
   await server.close();
   rmSync(folder, { recursive: true, force: true });

@@ -36,6 +36,8 @@ class WorkerEngine implements Engine {
   #backend: Backend | undefined;
   #lostAt = -Infinity;
   #driving = false;
+  /** The driver's newest frame, while an older one is in work. */
+  #waiting: { readonly drop: () => void; readonly send: () => Promise<void> } | null = null;
   #disposed = false;
   #recovery: Promise<void> = Promise.resolve();
   readonly #told: Told = { playing: false };
@@ -110,17 +112,29 @@ class WorkerEngine implements Engine {
     this.#setPlaying(false);
   }
 
-  async drive(frame: DriverFrame, timestampSeconds: number): Promise<boolean | null> {
-    if (this.#driving) {
-      frame.close();
-      return null;
-    }
+  drive(frame: DriverFrame, timestampSeconds: number): Promise<boolean | null> {
+    this.#waiting?.drop();
+    return new Promise((resolve, reject) => {
+      this.#waiting = {
+        drop: () => {
+          frame.close();
+          resolve(null);
+        },
+        send: () => this.#link.call("drive", { frame, seconds: timestampSeconds }, [frame]).then(resolve, reject),
+      };
+      void this.#driveOn();
+    });
+  }
+
+  /** Hands frames of the driver over, one at a time, always the newest. */
+  async #driveOn(): Promise<void> {
+    if (this.#driving) return;
     this.#driving = true;
-    try {
-      return await this.#link.call("drive", { frame, seconds: timestampSeconds }, [frame]);
-    } finally {
-      this.#driving = false;
+    for (let next = this.#waiting; next; next = this.#waiting) {
+      this.#waiting = null;
+      await next.send();
     }
+    this.#driving = false;
   }
 
   calibrate(): void {
@@ -156,6 +170,8 @@ class WorkerEngine implements Engine {
 
   dispose(): void {
     this.#disposed = true;
+    this.#waiting?.drop();
+    this.#waiting = null;
     this.#link.end(new EngineError("engine-failed", "The engine was disposed of."));
   }
 

@@ -122,7 +122,7 @@ export interface EngineOptions {
   readonly onError?: (error: EngineError) => void;
 }
 
-/** A frame of a driver: the engine closes it. Frames that come while one is in work are dropped, not queued. */
+/** A frame of a driver: the engine closes it. While one is in work the newest waits; older ones are dropped, not queued. */
 export type DriverFrame = VideoFrame | ImageBitmap;
 
 export interface Engine {
