@@ -26,6 +26,7 @@ from .theme import CSS, make_theme
 
 QUEUED: Final = 32  # visitors who may wait; more are told to come back
 UNUSED_SECONDS: Final = (60, 1800)  # how often uploads are looked through, and how old the unused ones may get
+NOTICE_SECONDS: Final = "2"  # how soon it is noticed that a visitor left, whose job then ends
 HEADING: Final = """
 <div id="heading"><h1>One photo, alive.</h1>
 <p>vivant moves the photo of a face: with a preset, with a video, or live with your camera. It runs on this server's
@@ -39,16 +40,18 @@ class Demo:
     Attributes:
         app: the page, to be launched.
         studio: what makes clips; seats: the live turns; examples: the clips that are ready.
-        folder: holds all files of all visitors.
+        folder: holds all files of all visitors; url: the page's address once it was launched.
     """
 
     def __init__(self, bundle_folder: Path, limits: Limits, threads: int | None) -> None:
         self.bundle = Bundle(bundle_folder, threads)
         self._folder = tempfile.TemporaryDirectory(prefix="vivant-demo-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name).resolve()
+        os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", NOTICE_SECONDS)
         os.environ["GRADIO_TEMP_DIR"] = str(self.folder)  # where Gradio puts uploads, and what it may serve
         self.studio = Studio(self.bundle, self.folder, limits)
         self.seats = Seats(self.bundle)
+        self.url = ""
         self.app = self._page()
 
     def _page(self) -> gr.Blocks:
@@ -102,13 +105,13 @@ class Demo:
 
     def launch(self, host: str | None, port: int | None, open_browser: bool = False) -> str:
         """Starts the web server in the background and returns its address."""
-        _, local, _ = self.app.launch(
+        _, self.url, _ = self.app.launch(
             server_name=host, server_port=port, inbrowser=open_browser, prevent_thread_lock=True, quiet=True,
             share=False, ssr_mode=False, max_file_size=self.studio.limits.upload_bytes, theme=make_theme(),
             css_paths=CSS, footer_links=["api"], run_history=False, allowed_paths=[str(self.folder)],
         )  # fmt: skip
         self.examples.warm()
-        return local
+        return self.url
 
     def close(self) -> None:
         """Stops the web server, ends all jobs, deletes all files."""
