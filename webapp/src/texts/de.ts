@@ -19,7 +19,6 @@ export const de: Texts = {
     empty: "Ihr Foto",
     samples: "Oder eines aus der Sammlung",
     begin: (who) => `Mit ${who} beginnen`,
-    offline: "Funktioniert jetzt ohne Netz",
   },
   privacy: {
     sentence: "Ihr Foto bleibt auf diesem Gerät: Nichts wird hochgeladen, nichts gezählt.",
@@ -54,7 +53,6 @@ export const de: Texts = {
     original: "Original zeigen",
     another: "Anderes Foto",
     untitled: "Porträt ohne Titel",
-    sampleOf: (who) => who,
     photoTaken: "Ihr Foto",
     runsOn: { webgpu: "Läuft auf Ihrer Grafikkarte", "wasm-threads": "Läuft auf Ihrem Prozessor", wasm: "Läuft auf Ihrem Prozessor" },
     fps: (fps) => `${fps} Bilder/s`,
@@ -151,9 +149,8 @@ export const de: Texts = {
     rate: "Bilder je Sekunde",
     dropped: "Ausgelassene Bilder",
     stages: "Millisekunden",
-    stage: {},
+    stage: { read: "Lesen", follow: "Verfolgen", retarget: "Übertragen", render: "Rendern", screen: "Zusammensetzen" },
     waiting: "Zahlen erscheinen, sobald sich ein Porträt bewegt.",
-    close: "Schließen",
     switching: "Wird umgestellt",
   },
   camera: {

@@ -17,7 +17,6 @@ export const en = {
     empty: "Your photo",
     samples: "Or one from the collection",
     begin: (who: string) => `Begin with ${who}`,
-    offline: "Ready to work offline",
   },
   privacy: {
     sentence: "Your photo stays on this device: nothing is uploaded, nothing is counted.",
@@ -52,7 +51,6 @@ export const en = {
     original: "Show the original",
     another: "Another photo",
     untitled: "Untitled portrait",
-    sampleOf: (who: string) => who,
     photoTaken: "Your photo",
     runsOn: { webgpu: "Runs on your graphics card", "wasm-threads": "Runs on your processor", wasm: "Runs on your processor" },
     fps: (fps: string) => `${fps} fps`,
@@ -149,9 +147,8 @@ export const en = {
     rate: "Frames per second",
     dropped: "Frames left out",
     stages: "Milliseconds",
-    stage: {} as Readonly<Record<string, string>>,
+    stage: { read: "Reading", follow: "Following", retarget: "Transfer", render: "Rendering", screen: "Composition" } as Readonly<Record<string, string>>,
     waiting: "Figures appear as soon as a portrait moves.",
-    close: "Close",
     switching: "Switching",
   },
   camera: {

@@ -19,7 +19,6 @@ export const fr: Texts = {
     empty: "Votre photo",
     samples: "Ou un portrait de la collection",
     begin: (who) => `Commencer par ${who}`,
-    offline: "Fonctionne désormais hors ligne",
   },
   privacy: {
     sentence: "Votre photo reste sur cet appareil : rien n’est envoyé, rien n’est compté.",
@@ -54,7 +53,6 @@ export const fr: Texts = {
     original: "Voir l’original",
     another: "Autre photo",
     untitled: "Portrait sans titre",
-    sampleOf: (who) => who,
     photoTaken: "Votre photo",
     runsOn: { webgpu: "Sur votre carte graphique", "wasm-threads": "Sur votre processeur", wasm: "Sur votre processeur" },
     fps: (fps) => `${fps} images/s`,
@@ -151,9 +149,8 @@ export const fr: Texts = {
     rate: "Images par seconde",
     dropped: "Images omises",
     stages: "Millisecondes",
-    stage: {},
+    stage: { read: "Lecture", follow: "Suivi", retarget: "Transfert", render: "Rendu", screen: "Composition à l’écran" },
     waiting: "Les chiffres apparaissent dès qu’un portrait bouge.",
-    close: "Fermer",
     switching: "Changement en cours",
   },
   camera: {

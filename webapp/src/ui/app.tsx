@@ -20,6 +20,7 @@ export function App({ studio }: { readonly studio: Studio }) {
   useSignalEffect(() => {
     document.documentElement.lang = language.value;
     document.title = texts.value.page.title;
+    document.querySelector("meta[name=description]")?.setAttribute("content", texts.value.page.description);
   });
   useEffect(() => {
     const onVisibility = () => { studio.setVisible(document.visibilityState === "visible"); };

@@ -234,10 +234,12 @@ export class Studio {
   }
 
   async setBackend(backend: Backend | "auto"): Promise<void> {
+    const before = this.backend.value;
+    this.backend.value = backend;
     try {
       await this.link.setBackend(backend);
-      this.backend.value = backend;
     } catch (error) {
+      this.backend.value = before;
       this.notice.value = problemNotice(problemOf(error));
     }
   }
