@@ -4,12 +4,13 @@ Everything here comes from the file and is whatever its maker wished it to be; o
 given: what cannot be read is reported, not raised.
 """
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import av
 from av.error import FFmpegError
@@ -19,8 +20,13 @@ from .errors import CredentialsError
 from .provenance import DETAILS, hash_of_uri
 from .signing import MEDIA_TYPES, OFFLINE, SIDECAR_ENDING, problems_of, uninterrupted
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 State = Literal["trusted", "valid", "self-signed", "broken", "absent", "unreadable"]
 INTACT: Final[frozenset[State]] = frozenset({"trusted", "valid", "self-signed"})
+PATIENCE: Final = 60.0  # seconds for any file: some that are made to do harm would keep the library busy for hours
+HASHED: Final = 20e6  # bytes a second that the slowest machine hashes; large files get more time by it
 HEAD: Final = 16  # bytes that tell a file's kind
 LONGEST: Final = 300  # characters that are kept of any text in a file
 SIGNATURES: Final = (
@@ -119,12 +125,20 @@ def inspect_file(path: Path, trust: Path | None = None) -> Inspection:
             media_type = _media_type(stream.read(HEAD))
         sidecar = _sidecar(path, media_type)
         manifest = sidecar.read_bytes() if sidecar is not None else None
+        seconds = PATIENCE + path.stat().st_size / HASHED
     except OSError as error:
         return Inspection(str(path), "unreadable", reasons=(error.strerror or str(error),))
     if media_type is None:
         return Inspection(str(path), "unreadable", reasons=("not a picture or video of a known kind",))
     comment = _comment(path, media_type)
-    state, reasons, claims = uninterrupted(partial(_credentials, path, media_type, manifest, anchors))
+    try:
+        with Source(path) as source:
+            look = partial(_credentials, source, media_type, manifest, anchors)
+            state, reasons, claims = uninterrupted(look, seconds, source.cancel)
+    except TimeoutError:
+        return Inspection(str(path), "unreadable", media_type, (f"not done after {seconds:.0f} seconds",))
+    except OSError as error:
+        return Inspection(str(path), "unreadable", media_type, (error.strerror or str(error),))
     found = None if state == "absent" else str(sidecar or "embedded")
     return Inspection(str(path), state, media_type, reasons, found, claims, comment)
 
@@ -154,8 +168,24 @@ def _sidecar(path: Path, media_type: str | None) -> Path | None:
     return beside if media_type == MEDIA_TYPES[".webm"] and beside.is_file() else None
 
 
+class Source(io.BufferedReader):
+    """A file that can be made to fail, to stop somebody who reads it in another thread."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        if self._cancelled:
+            raise OSError("given up")
+        return super().readinto(buffer)
+
+
 def _credentials(
-    path: Path, media_type: str, manifest: bytes | None, anchors: str | None
+    stream: Source, media_type: str, manifest: bytes | None, anchors: str | None
 ) -> tuple[State, tuple[str, ...], Claims]:
     from c2pa import C2paError, Context, Reader
 
@@ -163,7 +193,7 @@ def _credentials(
         return "absent", (), Claims()
     settings = OFFLINE if anchors is None else OFFLINE | {"trust": OFFLINE["trust"] | {"user_anchors": anchors}}
     try:
-        with path.open("rb") as stream, Context.from_dict(settings) as context:
+        with Context.from_dict(settings) as context:
             reader = Reader.try_create(media_type, stream, manifest, context)
             if reader is None:
                 return "absent", (), Claims()

@@ -6,8 +6,9 @@ revocation lists, no remote manifests. The library is loaded when first needed (
 
 import io
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
@@ -32,6 +33,7 @@ OFFLINE: Final[dict[str, dict[str, Any]]] = {
     "builder": {"thumbnail": {"enabled": False}},
     "trust": {"trust_config": "\n".join(USAGES)},
 }
+GIVEN_UP: Final = 5.0  # seconds that a thread gets to stop
 Result = TypeVar("Result")
 
 
@@ -40,14 +42,37 @@ def sidecar_of(clip: Path) -> Path | None:
     return clip.with_suffix(SIDECAR_ENDING) if clip.suffix.lower() in BESIDE else None
 
 
-def uninterrupted(work: Callable[[], Result]) -> Result:
-    """Calls `work` in a thread of its own.
+def uninterrupted(
+    work: Callable[[], Result], seconds: float | None = None, cancel: Callable[[], None] | None = None
+) -> Result:
+    """Calls `work` in a thread of its own and waits for it.
 
     The library reads and writes through callbacks, in which ctypes would drop the exception of a Ctrl-C; Python handles
-    signals in the main thread only.
+    signals in the main thread only. No such callback may come once Python ends, so a thread that is given up is asked
+    to stop and given a moment for it.
+
+    Args:
+        work: what to do.
+        seconds: how long to wait; then TimeoutError is raised.
+        cancel: makes `work` fail soon.
     """
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(work).result()
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=run, name="credentials", daemon=True)
+    thread.start()
+    try:
+        return future.result(seconds)
+    except BaseException:
+        if cancel is not None:
+            cancel()
+        thread.join(GIVEN_UP)
+        raise
 
 
 class ClipSigner:

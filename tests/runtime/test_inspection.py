@@ -15,6 +15,7 @@ from c2pa import Builder, C2paSignerInfo, Context, Signer
 from conftest import Command
 from marked import KINDS, ORIGIN, damaged, issue, signer, write_clip
 from PIL import Image
+from vivant.runtime import inspection
 from vivant.runtime.credentials import find_credentials, load_credentials
 from vivant.runtime.errors import CredentialsError
 from vivant.runtime.inspection import INTACT, inspect_file
@@ -68,6 +69,15 @@ def test_random_bytes_behind_a_known_beginning(tmp_path: Path) -> None:
         path = tmp_path / f"{i}.bin"
         path.write_bytes(heads[i % len(heads)] + chance.randbytes(chance.randrange(600)))
         assert inspect_file(path).state in ("absent", "broken")
+
+
+def test_a_file_that_takes_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty thousand empty boxes: the library's time grows with the square of their number."""
+    path = tmp_path / "boxes.mp4"
+    path.write_bytes(b"\x00\x00\x00\x14ftypisom\x00\x00\x00\x00isom" + b"\x00\x00\x00\x08free" * 30_000)
+    monkeypatch.setattr(inspection, "PATIENCE", 0.3)
+    report = inspect_file(path)
+    assert (report.state, report.reasons) == ("unreadable", ("not done after 0 seconds",))
 
 
 def test_the_states_of_files(marked: Path, tmp_path: Path, astronaut: Path) -> None:
