@@ -10,13 +10,16 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** A modal dialog: the browser's own, which keeps the focus inside and gives it back afterwards. */
+/** A modal dialog: the browser's own, which keeps the focus inside. */
 export function Dialog({ name, heading, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    const dialog = element.current;
-    dialog?.showModal();
-    return () => dialog?.close();
+    const opener = document.activeElement;
+    element.current?.showModal();
+    // When it is taken off the page, the browser no longer knows where the focus was.
+    return () => {
+      if (opener instanceof HTMLElement) opener.focus();
+    };
   }, []);
   return (
     <dialog
