@@ -108,7 +108,7 @@ class Demo:
         _, self.url, _ = self.app.launch(
             server_name=host, server_port=port, inbrowser=open_browser, prevent_thread_lock=True, quiet=True,
             share=False, ssr_mode=False, max_file_size=self.studio.limits.upload_bytes, theme=make_theme(),
-            css_paths=CSS, footer_links=["api"], run_history=False, allowed_paths=[str(self.folder)],
+            css_paths=CSS, footer_links=["api"], run_history=False,
         )  # fmt: skip
         self.examples.warm()
         return self.url

@@ -1,5 +1,6 @@
 """Side by side in one clip: the photo, the driver, geometry alone, and the student."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ from .photos import Chosen
 from .sessions import Job, plain_name
 from .studio import MotionChoice, Studio, save_photo
 
-SIDE: Final = 320  # of every column, pixels
+SIDE: Final = 256  # of every column, pixels
+FPS: Final = 15.0  # of the comparison, at most: the baseline takes its time
 CAPTION: Final = 36  # height of the line above the columns, pixels
 MODELS: Final = BUNDLED.parent
 PAPER, INK, WALL = (246, 244, 239), (32, 29, 25), (32, 29, 25)
@@ -55,8 +57,11 @@ def has_geometry() -> bool:
 def _geometry() -> Baseline | None:
     if not has_geometry():
         return None
+    import torch
+
     from ..models.geometry import geometry_baseline
 
+    torch.set_num_threads(1)  # its threads would wait for those of ONNX Runtime, and the other way round
     return geometry_baseline
 
 
@@ -76,7 +81,8 @@ def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, 
         watched(stage, done, total)
 
     motion = studio.motion(choice, count)
-    frames = min(motion.frames, round(studio.limits.compare_seconds * motion.fps))
+    step = math.ceil(motion.fps / FPS)
+    frames = range(0, min(motion.frames, round(studio.limits.compare_seconds * motion.fps)), step)
     scene = _Scene(studio, chosen)
     with_video = choice.video is not None and choice.track is None
     columns = ("photo", "driver" if with_video else "motion", *scene.methods)
@@ -88,15 +94,15 @@ def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, 
     tags = container_tags(f"{photo.stem}, {motion.name}, compared")
     label = make_label(width, height, [])
     with ExitStack() as stack:
-        drivers = _driver_frames(stack, choice.video, tracked - motion.frames) if with_video else None
-        clip = stack.enter_context(open_clip(target, False, width, height, motion.fps, tags, signer))
-        for i in range(frames):
+        drivers = _driver_frames(stack, choice.video, tracked - motion.frames, step) if with_video else None
+        clip = stack.enter_context(open_clip(target, False, width, height, motion.fps / step, tags, signer))
+        for i in frames:
             points = scene.target(motion, i)
             pictures = [scene.picture, next(drivers) if drivers else _drawn(points), *scene.draw(points)]
             canvas = np.concatenate([heading, np.concatenate(pictures, axis=1)])
             label.draw(canvas)
             clip.write(canvas)
-            watched("comparing", i + 1, frames)
+            watched("comparing", i // step + 1, len(frames))
     photo.unlink()
     return Comparison(target, columns, (*chosen.notes, *motion.notes))
 
@@ -149,11 +155,11 @@ def _drawn(target: np.ndarray) -> np.ndarray:
     return canvas
 
 
-def _driver_frames(stack: ExitStack, video: Path | None, skipped: int) -> Iterator[np.ndarray]:
-    """The video's frames from the first one with a face, cropped to a square around the middle."""
+def _driver_frames(stack: ExitStack, video: Path | None, skipped: int, step: int) -> Iterator[np.ndarray]:
+    """Every `step`-th of the video's frames from the first one with a face, cropped to a square around the middle."""
     assert video is not None
     reader = stack.enter_context(VideoReader(video, 4 * SIDE))
-    for frame in islice(reader, max(0, skipped), None):
+    for frame in islice(reader, max(0, skipped), None, step):
         height, width = frame.shape[:2]
         yield _cut(frame, width / 2, height / 2, min(height, width))
 

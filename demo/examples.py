@@ -1,5 +1,6 @@
 """Examples that play at once: made in the background after the start, while nobody else needs the processor."""
 
+import shutil
 import tempfile
 import threading
 import time
@@ -44,7 +45,9 @@ class Examples:
         self._closed = threading.Event()
         self._worker: threading.Thread | None = None
         self._made: dict[int, tuple[str, dict[str, Any]]] = {}
-        self.rows = [(SAMPLES / photo, preset) for photo, preset in WANTED if preset in studio.presets]
+        for name in {photo for photo, _ in WANTED}:  # Gradio shows files of its own folder only
+            shutil.copyfile(SAMPLES / name, self._folder / name)
+        self.rows = [(self._folder / photo, preset) for photo, preset in WANTED if preset in studio.presets]
         self.gallery = gr.Gallery(
             [(str(photo), studio.presets[preset].info.title) for photo, preset in self.rows],
             label="Or play an example", columns=2, height="auto", object_fit="cover", allow_preview=False,

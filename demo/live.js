@@ -108,10 +108,13 @@ async function start(mine) {
 watch("value", () => {
   if (props.value && props.value !== key) start(props.value);
 });
-document.querySelector("#live-neutral")?.addEventListener("click", async () => {
-  if (!key) return;
-  const answer = await server.take_neutral(key);
-  say(answer.error ?? "Your face now counts as neutral");
+// The buttons are the page's, and may come into being after this.
+document.addEventListener("click", async ({ target }) => {
+  if (!key || !(target instanceof Element)) return;
+  if (target.closest("#live-stop")) stop();
+  else if (target.closest("#live-neutral")) {
+    const answer = await server.take_neutral(key);
+    say(answer.error ?? "Your face now counts as neutral");
+  }
 });
-document.querySelector("#live-stop")?.addEventListener("click", () => stop());
 window.addEventListener("pagehide", () => stop());

@@ -21,7 +21,10 @@ from av.video.stream import VideoStream
 from clipmaking import write_video
 from PIL import Image
 from standin import picture_with_faces, write_manifest
-from vivant.runtime.session import BUNDLED
+from vivant.runtime.animate import Settings, animate
+from vivant.runtime.media import VideoReader
+from vivant.runtime.motions import load_motion
+from vivant.runtime.session import BUNDLED, Bundle
 from vivant.runtime.tracks import MotionTrack, TrackInfo
 
 pytest.importorskip("gradio", reason="the demo needs the extra: pip install 'vivant[demo]'")
@@ -29,6 +32,7 @@ from vivant.demo.app import Demo, build_app
 from vivant.demo.build_space import free_port, wait_for_page
 from vivant.demo.limits import Limits
 
+SAMPLES = BUNDLED.parent / "samples"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -73,7 +77,7 @@ class Site:
 
     def files(self) -> list[Path]:
         """Visitors' files that exist, without the demo's own examples."""
-        found = [path for path in self.folder.rglob("*") if path.is_file()]
+        found = [path for path in self.folder.rglob("*") if path.is_file() and path.name != ".ses"]
         return [path for path in found if not any(part.startswith("examples-") for part in path.parts)]
 
 
@@ -95,17 +99,37 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             process.send_signal(signal.SIGTERM)
             code = process.wait(30)
     assert code == 0
-    assert not list(folder.iterdir())
+    left = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert left <= {".ses"}  # which ONNX Runtime writes
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser that is installed; playwright's own is not needed."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    return CHROMIUM
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Playwright's Chromium, to be launched with `executable_path`."""
+    """Playwright's interface to Chromium."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="pages are driven by playwright")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
     with sync_api.sync_playwright() as playwright:
         yield playwright.chromium
+
+
+@pytest.fixture(scope="session")
+def camera(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Chromium's camera shows, as a stream of JPEGs: the sample photo, nodding."""
+    folder = tmp_path_factory.mktemp("camera")
+    settings = Settings(size=256)
+    animate(bundle, SAMPLES / "grace_hopper.jpg", load_motion(bundle, "nod"), folder / "nod.mp4", settings=settings)
+    path = folder / "camera.mjpeg"
+    with VideoReader(folder / "nod.mp4") as reader, path.open("wb") as stream:
+        for frame in reader:
+            Image.fromarray(frame[:384]).resize((640, 480)).save(stream, "JPEG", quality=90)
+    return path
 
 
 @pytest.fixture
