@@ -17,6 +17,7 @@ from ..runtime.errors import VivantError
 KEPT_RESULTS: Final = 3  # of each visitor: the page shows one, and may still be fetching the one before
 IDLE_SECONDS: Final = 1800
 SWEEP_SECONDS: Final = 60
+STRAY_SECONDS: Final = 120  # an upload that was broken off is a file that nobody writes to any more
 
 
 class Cancelled(VivantError):
@@ -168,6 +169,14 @@ class Sessions:
                 idle = [key for key, session in self._sessions.items() if session.seen < before and not session.jobs]
             for key in idle:
                 self.leave(key)
+            self.remove_strays(STRAY_SECONDS)
+
+    def remove_strays(self, seconds: float) -> None:
+        """Deletes files right in the root that are older: what Gradio leaves there when an upload is broken off."""
+        for path in self._root.iterdir():
+            with suppress(OSError):  # it may just be renamed
+                if path.is_file() and path.stat().st_mtime < time.time() - seconds:
+                    path.unlink()
 
 
 def plain_name(path: str | Path, otherwise: str) -> str:

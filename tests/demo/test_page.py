@@ -102,7 +102,7 @@ def test_a_photo_comes_to_life_after_consent(visit: Open, astronaut: Path, site:
         page.locator("#download a").first.click()
     assert download.value.suggested_filename == "astronaut-wink.mp4"
     page.context.close()
-    assert soon(lambda: site.files() == []), "the visitor left, the files did not"
+    assert soon(lambda: not site.files()), [(path, path.read_bytes()[:200]) for path in site.files()]
 
 
 def test_an_example_plays_with_one_click_on_a_phone(visit: Open) -> None:

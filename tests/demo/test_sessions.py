@@ -91,6 +91,16 @@ def test_a_failed_job_leaves_nothing_and_only_the_latest_results_stay(root: Path
     assert files(root) == [f"{i}.mp4" for i in range(2, KEPT_RESULTS + 2)]
 
 
+def test_uploads_that_were_broken_off_are_swept_away(root: Path) -> None:
+    sessions = Sessions(root)
+    (root / "tmpabc").touch()
+    upload(root, "whole.jpg")
+    sessions.remove_strays(60)
+    assert files(root) == ["tmpabc", "whole.jpg"]
+    sessions.remove_strays(-1)
+    assert files(root) == ["whole.jpg"]
+
+
 def test_visitors_without_a_key_share_nothing(root: Path) -> None:
     sessions = Sessions(root)
     with Job(sessions, None, []) as first, Job(sessions, None, []) as second:
