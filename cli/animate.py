@@ -203,6 +203,8 @@ def _animate_one(
     else:
         say(summary.file)
         note(_in_words(summary))
+        if summary.sidecar is not None:
+            note(f"{summary.sidecar} holds the clip's signed credentials; keep the two together.")
 
 
 def _in_words(summary: Summary) -> str:

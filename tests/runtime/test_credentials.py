@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from marked import ORIGIN, Key, issue, signer, write_clip
 from vivant.runtime.credentials import config_folder, find_credentials, load_credentials, own_credentials
 from vivant.runtime.errors import CredentialsError
@@ -152,6 +152,18 @@ def test_a_key_of_a_kind_that_c2pa_does_not_know(tmp_path: Path) -> None:
     (tmp_path / "dsa.pem").write_bytes(pem)
     with pytest.raises(CredentialsError, match="is not the one"):
         load_credentials(issued.certificate, tmp_path / "dsa.pem")
+
+
+C2PA_CLAIM_SIGNING = ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
+DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+
+
+@pytest.mark.parametrize("usage", [C2PA_CLAIM_SIGNING, DOCUMENT_SIGNING])
+def test_certificates_for_every_purpose_on_the_list_of_c2pa_count(tmp_path: Path, usage: ObjectIdentifier) -> None:
+    issued = issue(tmp_path, usage=usage)
+    clip = write_clip(tmp_path / "clip.gif", signer(credentials=load_credentials(issued.certificate, issued.key)))
+    assert inspect_file(clip).state == "valid"
+    assert inspect_file(clip, issued.authority).state == "trusted"
 
 
 def test_a_certificate_for_another_purpose_is_refused_before_any_work(tmp_path: Path) -> None:
