@@ -41,8 +41,9 @@ export const de: Texts = {
   },
   faces: {
     heading: (count) => `${count} Gesichter. Wer soll lebendig werden?`,
+    hint: "Eines im Bild auswählen, oder",
     face: (number, count) => `Gesicht ${number} von ${count}`,
-    all: "Alle",
+    all: "Alle nehmen",
     change: "Andere Gesichter wählen",
   },
   portrait: {

@@ -39,8 +39,9 @@ export const en = {
   },
   faces: {
     heading: (count: number) => `${count} faces. Who shall come alive?`,
+    hint: "Choose one in the picture, or",
     face: (number: number, count: number) => `Face ${number} of ${count}`,
-    all: "All of them",
+    all: "Take all of them",
     change: "Choose other faces",
   },
   portrait: {

@@ -41,8 +41,9 @@ export const fr: Texts = {
   },
   faces: {
     heading: (count) => `${count} visages. Qui doit prendre vie ?`,
+    hint: "Choisissez-en un dans l’image, ou",
     face: (number, count) => `Visage ${number} sur ${count}`,
-    all: "Tous",
+    all: "Prenez-les tous",
     change: "Choisir d’autres visages",
   },
   portrait: {

@@ -25,7 +25,7 @@ export function DetailsDialog({ studio }: { readonly studio: Studio }) {
 function Backends({ studio }: { readonly studio: Studio }) {
   const t = texts.value.details;
   const switching = useSignal(false);
-  const measured = studio.link.report.value?.measured ?? {};
+  const measured = studio.link.measured.value;
   const ready = studio.link.state.value === "ready";
   const choose = async (backend: Backend | "auto") => {
     switching.value = true;
@@ -35,7 +35,7 @@ function Backends({ studio }: { readonly studio: Studio }) {
   const note = (backend: Backend): string => {
     const ms = measured[backend];
     if (ms !== undefined) return t.perFrame(decimal(ms, 0, language.value));
-    return canRun(backend) ? "" : t.unavailable;
+    return canRun(backend, measured) ? "" : t.unavailable;
   };
   return (
     <fieldset class="choices" disabled={switching.value || !ready}>
@@ -46,7 +46,7 @@ function Backends({ studio }: { readonly studio: Studio }) {
           key={backend}
           name="backend"
           checked={studio.backend.value === backend}
-          disabled={!canRun(backend)}
+          disabled={!canRun(backend, measured)}
           note={ready ? note(backend) : ""}
           onChoose={() => void choose(backend)}
         >
@@ -58,11 +58,11 @@ function Backends({ studio }: { readonly studio: Studio }) {
   );
 }
 
-/** What this browser, or the way this page was served, rules out from the start. */
-function canRun(backend: Backend): boolean {
+/** The engine tries the GPU before it chooses; whether there can be threads depends on how the page was served. */
+function canRun(backend: Backend, measured: Partial<Record<Backend, number>>): boolean {
   switch (backend) {
     case "webgpu":
-      return "gpu" in navigator;
+      return measured.webgpu !== undefined;
     case "wasm-threads":
       return crossOriginIsolated;
     case "wasm":

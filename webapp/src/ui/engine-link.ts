@@ -26,6 +26,8 @@ export class EngineLink {
   readonly state = signal<EngineState>("asleep");
   readonly download = signal<DownloadProgress | null>(null);
   readonly report = signal<BackendReport | null>(null);
+  /** Milliseconds of a frame by backend, over all reports; what never ran is absent. */
+  readonly measured = signal<BackendReport["measured"]>({});
   readonly presets = signal<readonly Preset[]>([]);
   readonly statistics = signal<Statistics | null>(null);
 
@@ -57,8 +59,13 @@ export class EngineLink {
 
   async setBackend(backend: Backend | "auto"): Promise<void> {
     const engine = await this.get();
-    this.report.value = await engine.setBackend(backend);
+    this.#heed(await engine.setBackend(backend));
     this.#backend = backend === "auto" ? undefined : backend;
+  }
+
+  #heed(report: BackendReport): void {
+    this.report.value = report;
+    this.measured.value = { ...this.measured.value, ...report.measured };
   }
 
   async #start(): Promise<Engine> {
@@ -72,12 +79,12 @@ export class EngineLink {
         onFrame: (frame) => { this.onFrame(frame); },
         onStatistics: (statistics) => { this.statistics.value = statistics; },
         onRecovered: (report) => {
-          this.report.value = report;
+          this.#heed(report);
           this.onRecovered(report);
         },
         onError: (error) => { this.onError(error); },
       });
-      this.report.value = engine.report;
+      this.#heed(engine.report);
       this.presets.value = engine.presets;
       this.state.value = "ready";
       return engine;

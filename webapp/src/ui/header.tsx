@@ -1,5 +1,5 @@
 import { LANGUAGES, type Language, language, setLanguage, texts } from "../texts/language";
-import { CameraIcon } from "./icons";
+import { CameraIcon, PictureIcon } from "./icons";
 import { FileButton } from "./file-button";
 import { nameOfFile } from "./hand-over";
 import type { Studio } from "./studio";
@@ -12,7 +12,8 @@ export function Header({ studio }: { readonly studio: Studio }) {
       {studio.portrait.value !== null && (
         <div class="site-actions">
           <FileButton accept="image/*" onFile={(file) => void studio.openPhoto(file, nameOfFile(file))}>
-            {t.portrait.another}
+            <PictureIcon />
+            <span class="roomy">{t.portrait.another}</span>
           </FileButton>
           <button type="button" class="button round" aria-label={t.start.take} onClick={() => { studio.dialog.value = "camera"; }}>
             <CameraIcon />

@@ -16,6 +16,12 @@ export const CameraIcon = () => (
     <circle cx="12" cy="13" r="3.4" />
   </Icon>
 );
+export const PictureIcon = () => (
+  <Icon>
+    <path d="M4 5h16v14H4zM4 16l4.5-4.5 4 4 2.5-2.5 5 5" />
+    <circle cx="15.5" cy="9" r="1.4" />
+  </Icon>
+);
 export const FilmIcon = () => <Icon><path d="M3.5 6h17v12h-17zM8 6v12M16 6v12M3.5 10H8M3.5 14H8M16 10h4.5M16 14h4.5" /></Icon>;
 export const SaveIcon = () => <Icon><path d="M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 19.5h14" /></Icon>;
 export const CloseIcon = () => <Icon><path d="M6 6l12 12M18 6L6 18" /></Icon>;

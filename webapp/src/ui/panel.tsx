@@ -51,6 +51,7 @@ function FaceChoice({ studio }: { readonly studio: Studio }) {
   return (
     <div class="panel panel-short">
       <h2 ref={heading} tabIndex={-1} class="panel-title">{t.faces.heading(faces.length)}</h2>
+      <p class="quiet">{t.faces.hint}</p>
       <button type="button" class="button primary" onClick={() => void studio.chooseFaces(faces.map(({ id }) => id))}>
         {t.faces.all}
       </button>

@@ -100,6 +100,7 @@ function Medium({ studio }: { readonly studio: Studio }) {
   const t = texts.value.portrait;
   const statistics = studio.link.statistics.value;
   const alive = studio.phase.value.kind === "alive";
+  if (studio.opening.value) return <p class="medium">{texts.value.loading.photo}</p>;
   if (!alive || statistics === null) return <p class="medium">{alive ? t.aiAnimated : "\u00a0"}</p>;
   const rate = studio.playing.value && statistics.fps > 0 ? `, ${t.fps(decimal(statistics.fps, 0, language.value))}` : "";
   return <p class="medium">{t.aiAnimated} · {t.runsOn[statistics.backend]}{rate}</p>;

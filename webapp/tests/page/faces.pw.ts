@@ -26,7 +26,7 @@ test("of several faces one or all come alive", async () => {
   await page.getByRole("button", { name: "Face 1 of 2" }).click();
   await expectMoving(page);
   await page.getByRole("button", { name: "Choose other faces" }).click();
-  await page.getByRole("button", { name: "All of them" }).click();
+  await page.getByRole("button", { name: "Take all of them" }).click();
   await expectMoving(page);
   expect(complaints).toEqual([]);
   await context.close();
