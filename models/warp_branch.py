@@ -1,0 +1,156 @@
+"""The warp branch of the `full` teacher: photos moved by the geometry, and an attention that picks among them.
+
+Every photo is moved to the target's landmarks by the student's flow (geometry plus refiner). Which photo a spot is
+taken from is a softmax over the photos: one whose mouth is open there lends its teeth to a target with an open mouth.
+It starts from what the geometry alone can tell (how much the expression, the pose and the place differ) and learns on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .adversarial_layers import instance_norm
+from .anchors import FACE
+from .compose import background_plate, blend, render
+from .geometry import fit_affine, pixel_grid, sample, soft_assignment
+from .patch import head_slopes
+from .refiner import FlowRefiner, RefinerConfig
+from .teacher_config import WarpConfig
+
+REACH = 0.06  # of an anchor's difference of expression, normalised
+SEEN = 128  # side of the pictures that the flow is estimated from
+
+
+class Photos(NamedTuple):
+    """K photos of each of B people, cut to squares of S pixels.
+
+    pictures, drawn: [B, K, 3, S, S] 0..1, photos and their drawn landmarks. points: [B, K, 478, 3] normalised.
+    mattes: [B, K, 1, 128, 128], share of person.
+    """
+
+    pictures: Tensor
+    drawn: Tensor
+    points: Tensor
+    mattes: Tensor
+
+
+class Warped(NamedTuple):
+    """picture [B, 3, S, S], matte and mismatch [B, 1, S, S], memory [B, F, S/4, S/4], share [B, K, 64, 64]."""
+
+    picture: Tensor
+    matte: Tensor
+    mismatch: Tensor
+    memory: Tensor
+    share: Tensor
+
+
+class PhotoEncoder(nn.Module):
+    """Features of a photo and its drawn landmarks: [B, 6, S, S] → [B, F, S/4, S/4]."""
+
+    def __init__(self, config: WarpConfig) -> None:
+        super().__init__()
+        a, b = config.widths
+        self.first = nn.Conv2d(6, a, 4, 2, 1)
+        self.second = nn.Conv2d(a, b, 4, 2, 1)
+        self.third = nn.Conv2d(b, b, 3, 1, 1)
+        self.out = nn.Conv2d(b, config.features, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(instance_norm(self.second(F.relu(self.first(x)))))
+        return self.out(x + F.relu(instance_norm(self.third(x))))
+
+
+class WarpBranch(nn.Module):
+    """Moves K photos to the target's landmarks and merges them."""
+
+    def __init__(self, config: WarpConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.refiner = FlowRefiner(RefinerConfig())
+        self.refiner.requires_grad_(config.learn_flow)
+        self.encoder = PhotoEncoder(config)
+        self.query = nn.Sequential(
+            nn.Conv2d(3, config.widths[0], 3, 1, 1), nn.ReLU(), nn.Conv2d(config.widths[0], config.features, 3, 1, 1)
+        )
+        last = self.query[-1]
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        # Logits per unit of: difference of expression, of the head's slopes, and distance moved (normalised).
+        self.prior = nn.Parameter(torch.tensor([100.0, 8.0, 4.0]).log())
+
+    def train(self, mode: bool = True) -> WarpBranch:
+        """The refiner's batch norms keep their statistics: batches are small, and processes must agree."""
+        super().train(mode)
+        self.refiner.eval()
+        return self
+
+    def forward(self, photos: Photos, drawn: Tensor, points: Tensor) -> Warped:
+        """drawn [B, 3, S, S] and points [B, 478, 3] are the target's."""
+        count = photos.pictures.shape[1]
+        pictures, own_drawn, own_points, mattes = (x.flatten(0, 1) for x in photos)
+        target = points.repeat_interleave(count, 0)
+        moved, flow, person = self._move(pictures, mattes, own_points[:, FACE], target[:, FACE])
+        features = self.encoder(torch.cat([pictures, own_drawn], 1) * 2.0 - 1.0)
+        raster = features.shape[-1]
+        where = pixel_grid(raster, flow.device).reshape(1, raster, raster, 2) + _resized(flow, raster).permute(
+            0, 2, 3, 1
+        )
+        features = sample(features.float(), where)
+        expression, difference = self._difference(own_points, target, flow)
+        weights = self.prior.exp()[:, None, None]
+        seen = flow.shape[-1]
+        query = self.query(F.avg_pool2d(drawn, drawn.shape[-1] // seen)).repeat_interleave(count, 0)
+        learned = (query.float() * _resized(features, seen)).sum(1) / features.shape[1] ** 0.5
+        share = (learned - (difference * weights).sum(1)).unflatten(0, (-1, count)).softmax(1)
+        size = pictures.shape[-1]
+        return Warped(
+            _merged(moved, share, size),
+            _merged(person, share, size),
+            _merged(expression, share, size),
+            _merged(features, share, raster),
+            share,
+        )
+
+    def _move(self, pictures: Tensor, mattes: Tensor, own: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures moved as the student moves them [N, 3, S, S], flow [N, 2, 64, 64], matte [N, 1, 64, 64]."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.config.learn_flow):
+            small = _resized(pictures, SEEN)
+            features = self.refiner.encode(small, mattes)
+            motion = self.refiner(features, own, target)
+            plate = background_plate(small, mattes)
+            maps = blend(motion, features[:, 3:4].float(), plate)
+            return render(pictures, maps), maps.flow, motion.matte
+
+    @staticmethod
+    def _difference(own: Tensor, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+        """What speaks against a photo: expression [N, 1, n, n], and with slopes and distance [N, 3, n, n]."""
+        size = flow.shape[-1]
+        before, after = own[:, FACE, :2], target[:, FACE, :2]
+        matrix, offset = fit_affine(after, before)
+        rest = (before - after @ matrix - offset).square().sum(-1, keepdim=True).add(1e-12).sqrt()
+        spread = soft_assignment(pixel_grid(size, flow.device), after, REACH) @ rest
+        expression = spread.transpose(1, 2).unflatten(2, (size, size))
+        turn = (head_slopes(own) - head_slopes(target)).abs().sum(-1).reshape(-1, 1, 1, 1).expand_as(expression)
+        distance = flow.square().sum(1, keepdim=True).add(1e-12).sqrt()
+        return expression, torch.cat([expression, turn, distance], 1)
+
+
+def _resized(maps: Tensor, size: int) -> Tensor:
+    """Averaged down or interpolated up to `size`: [N, C, n, n] → [N, C, size, size]."""
+    if maps.shape[-1] > size:
+        return F.avg_pool2d(maps, maps.shape[-1] // size)
+    if maps.shape[-1] == size:
+        return maps
+    return F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False)
+
+
+def _merged(each: Tensor, share: Tensor, size: int) -> Tensor:
+    """Weighted sum over the photos: each [B·K, C, n, n], share [B, K, m, m] → [B, C, size, size]."""
+    batch, count = share.shape[:2]
+    weights = _resized(share, size).unsqueeze(2)
+    return (_resized(each, size).unflatten(0, (batch, count)) * weights).sum(1)
