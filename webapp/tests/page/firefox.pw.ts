@@ -22,7 +22,7 @@ test("a sample comes alive in Firefox and follows a preset", async () => {
     await page.waitForSelector(".chip:nth-of-type(2)[aria-pressed=true]");
     const before = await page.$eval("#portrait", checksum);
     await page.waitForFunction(`(${checksum.toString()})(document.getElementById("portrait")) !== ${before}`);
-    expect(await page.$eval(".medium", (element) => element.textContent)).toContain("Runs on your processor");
+    await page.waitForFunction(`document.querySelector(".medium").textContent.includes("Runs on your processor")`);
     expect(errors).toEqual([]);
   } finally {
     await browser.close();
