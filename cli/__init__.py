@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..runtime.errors import VivantError
-from . import animate, demo, develop, inspect, motion, track, web
+from . import animate, demo, develop, export, inspect, motion, publish, track, web
 from .console import complain
 
 app = typer.Typer(
@@ -26,9 +26,12 @@ app.command("demo")(demo.demo_command)
 app.command("inspect")(inspect.inspect_command)
 app.command("web")(web.web_command)
 app.command("evaluate", rich_help_panel="For engineers")(develop.evaluate_command)
-app.command("export", rich_help_panel="For engineers")(develop.export_command)
-app.command("verify", rich_help_panel="For engineers")(develop.verify_command)
+app.command("export", rich_help_panel="For engineers")(export.export_command)
+app.command("verify", rich_help_panel="For engineers")(export.verify_command)
+app.command("placement", rich_help_panel="For engineers")(export.placement_command)
 app.command("bench", rich_help_panel="For engineers")(develop.bench_command)
+app.command("report", rich_help_panel="For engineers")(publish.report_command)
+app.command("push", rich_help_panel="For engineers")(publish.push_command)
 
 
 class Interrupted(BaseException):

@@ -1,32 +1,17 @@
-"""`vivant evaluate`, `export`, `verify` and `bench`: for those who train and export."""
+"""`vivant evaluate` and `bench`: how good, how fast."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
-from safetensors import SafetensorError
 
 from ..runtime.bench import Timing, bench
-from ..runtime.errors import VivantError
-from ..runtime.outputs import check_writable
 from .animate import SAMPLE
 from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, out, progress_bar, say
-
-
-@contextmanager
-def needing_extra(extra: str) -> Iterator[None]:
-    """Turns a missing third-party module into one sentence that names the extra to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("vivant"):
-            raise
-        raise VivantError(f"This needs {error.name}, which is not installed: pip install 'vivant[{extra}]'.") from None
+from .extras import needing_extra
 
 
 def bench_command(
@@ -54,53 +39,6 @@ def _table(timings: list[Timing]) -> Table:
         row = [f"{values[graph, size, count]:.2f}" for count in counts]
         table.add_row(graph, str(size or ""), *row)
     return table
-
-
-def export_command(
-    checkpoint: Annotated[
-        Path | None, typer.Argument(help="A student (.safetensors).", show_default="the shipped weights")
-    ] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The bundle's folder.", show_default="the bundled one")
-    ] = DEFAULT_BUNDLE,
-    mediapipe: Annotated[
-        Path | None,
-        typer.Option(
-            help="MediaPipe's wheel, to convert its models anew.", show_default="the tracker of the bundled one"
-        ),
-    ] = None,
-) -> None:
-    """Export all graphs into a bundle."""
-    with needing_extra("export"):
-        from ..export.bundle import export_bundle
-    check_writable(output)
-    try:
-        export_bundle(checkpoint, output, mediapipe)
-    except (ValueError, OSError, SafetensorError) as error:  # no student, no wheel, no place
-        raise VivantError(f"The bundle was not exported: {error}") from None
-    say(str(output))
-
-
-def verify_command(
-    photos: Annotated[list[Path] | None, typer.Argument(help="Pictures of faces.", show_default="samples")] = None,
-    json_summary: JsonOption = False,
-    bundle_folder: BundleOption = DEFAULT_BUNDLE,
-) -> None:
-    """Prove that the bundle's graphs compute what torch computes, within the stated tolerances."""
-    with needing_extra("export"):
-        from ..export.verify import verify_bundle
-    differences = verify_bundle(bundle_folder, photos=photos or ())
-    if json_summary:
-        say(json.dumps([asdict(difference) | {"passed": difference.passed} for difference in differences]))
-    else:
-        table = Table("graph", "runs", "largest difference", "tolerance", "", box=None, header_style="bold")
-        for d in differences:
-            verdict = "[green]equal[/green]" if d.passed else "[red]differs[/red]"
-            table.add_row(d.graph, str(d.runs), f"{d.largest:.2e}", f"{d.tolerance:.0e}", verdict)
-        out.print(table)
-    failed = [difference.graph for difference in differences if not difference.passed]
-    if failed:
-        raise VivantError(f"These graphs differ from torch by more than their tolerance: {', '.join(failed)}.")
 
 
 def evaluate_command(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -15,21 +13,31 @@ from typing import Any
 
 import onnx
 
-from ..models.student import load_student
+from ..models.student import Student, load_student
 from ..runtime import driver, faces, images, portrait
 from ..runtime.animate import Gains
 from ..runtime.manifest import FORMAT, GRAPHS, read_manifest
 from ..runtime.session import BUNDLED, Bundle
 from ..runtime.smoothing import OneEuroConfig
-from .graphs import build_student_graphs
+from .cost import fix_sizes, render_sizes
+from .frames import make_frames
+from .graphs import build_gpu_render, build_student_graphs
+from .half import to_half
+from .half_weights import store_half
+from .metadata import stamp, tool_versions
 from .motion_graphs import build_motion_graphs
-from .signatures import TENSORS, TOLERANCES
-from .to_onnx import OPSET
+from .options import ExportOptions, Variant
+from .quantize import Search, search_layers
+from .signatures import TOLERANCES
 from .tracker import build_tracker_graphs
+from .webgpu import rewrite_for_webgpu
+from .writer import replace_folder, write_file, write_graph
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "models" / "weights" / "student.safetensors"
 PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
 TRACKER = ("detect", "detect_far", "track", "matte")
+SIZED = ("render", "paste")  # take a rendered square
+CALIBRATION_FRAMES = 12  # of each photo
 THRESHOLDS = {"presence": 0.5, "min_face": 40, "max_yaw_degrees": 60}
 # What the Python host does around the graphs, for hosts in other languages to do alike.
 HOST = {
@@ -57,9 +65,16 @@ LICENCES = {
     "head, motion, retarget, paste": "Apache-2.0 (the canonical face is MediaPipe's)",
     "presets": "CC-BY-NC-4.0 (see presets/README.md)",
 }
+Progress = Callable[[str, int, int], None]
 
 
-def export_bundle(checkpoint: Path | None, output: Path, mediapipe: Path | None = None) -> dict[str, Any]:
+def export_bundle(
+    checkpoint: Path | None,
+    output: Path,
+    mediapipe: Path | None = None,
+    options: ExportOptions = ExportOptions(),  # noqa: B008 (frozen)
+    progress: Progress | None = None,
+) -> dict[str, Any]:
     """Write a bundle's folder; what stood there is replaced only when the new one is complete.
 
     Args:
@@ -67,82 +82,126 @@ def export_bundle(checkpoint: Path | None, output: Path, mediapipe: Path | None 
         output: the folder to write.
         mediapipe: the wheel or `mediapipe/modules` folder the tracker is converted from; by default the tracker's
             graphs are taken, checked, from the shipped bundle, since training does not change them.
+        options: precisions, hosts, size. progress: told the stage, what is done of it, and all of it.
 
     Returns:
         the manifest.
 
     Raises:
         ValueError: the checkpoint is no student. BundleError: the shipped bundle's tracker cannot be used.
-        ModelNotFoundError: `mediapipe` is not what it should be.
+        ModelNotFoundError: `mediapipe` is not what it should be. FaceError: a calibration photo shows no face.
     """
     source = checkpoint or WEIGHTS
     student, record = load_student(source)
-    graphs = build_motion_graphs() | build_student_graphs(student)
-    contents = {name: model.SerializeToString(deterministic=True) for name, model in graphs.items()}
-    contents |= _tracker(mediapipe)
+    facts = tool_versions() | {"weights_sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".bundle-") as temporary:
         folder = Path(temporary, "bundle")
         (folder / "presets").mkdir(parents=True)
-        entries = {name: _write(folder, f"{name}.onnx", contents[name]) | _signature(contents[name]) for name in GRAPHS}
-        for name, entry in entries.items():
-            entry["tolerance"] = TOLERANCES.get(name)
+        training = json.loads(record) | {"weights_sha256": facts["weights_sha256"]}
+        assembly = _Assembly(folder, student, options, facts, progress or (lambda *_: None))
+        manifest = assembly.write(mediapipe, training)
+        read_manifest(folder)
+        replace_folder(folder, output)
+    return manifest
+
+
+class _Assembly:
+    """One bundle in the making: the portable graphs first, since the others are calibrated with them."""
+
+    def __init__(
+        self, folder: Path, student: Student, options: ExportOptions, facts: Mapping[str, str], progress: Progress
+    ) -> None:
+        self.folder, self.student, self.options = folder, student, options
+        self.facts, self.progress = facts, progress
+        self.searches: dict[str, Search] = {}
+
+    def write(self, mediapipe: Path | None, training: Mapping[str, Any]) -> dict[str, Any]:
+        self.progress("exporting graphs", 0, 2)
+        models = build_motion_graphs() | build_student_graphs(self.student) | _tracker(mediapipe)
+        if self.options.size is not None:
+            for name in SIZED:
+                models[name] = fix_sizes(models[name], render_sizes(self.options.size))
+        portable = models["render"]
+        entries = {name: self._graph(name, models[name], Variant("wasm", "fp32")) for name in GRAPHS}
         presets = {
-            path.stem: _write(folder, f"presets/{path.name}", path.read_bytes())
+            path.stem: write_file(self.folder, f"presets/{path.name}", path.read_bytes())
             for path in sorted(PRESETS.glob("*.safetensors"))
         }
         manifest = {
             "format": FORMAT,
             "name": "vivant-student",
             "version": version("vivant"),
+            "target": self.options.target,
             "graphs": entries,
+            "variants": [],
             "presets": presets,
             "thresholds": THRESHOLDS,
-            "host": HOST,
+            "host": HOST | {"photo": HOST["photo"] | {"max_count": self.options.photos}},
             "licences": LICENCES,
-            "training": json.loads(record) | {"weights_sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+            "training": training,
         }
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        read_manifest(folder)
-        _replace(folder, output)
-    return manifest
+        self._write_manifest(manifest)
+        self.progress("exporting graphs", 1, 2)
+        own = self.options.own
+        if own != Variant("wasm", "fp32"):
+            entries["render"] = self._graph("render", self._render(own, portable), own)
+        for variant in self.options.variants:
+            manifest["variants"].append(self._variant(variant, portable))
+        if self.options.size is not None:
+            _fix_size_input(entries["encode"], self.options.size)
+        manifest["searches"] = {name: asdict(search) for name, search in self.searches.items()}
+        self._write_manifest(manifest)
+        self.progress("exporting graphs", 2, 2)
+        return manifest
+
+    def _variant(self, variant: Variant, portable: onnx.ModelProto) -> dict[str, Any]:
+        entry = self._graph("render", self._render(variant, portable), variant, f"render.{variant.name}")
+        needs = ["shader-f16"] if variant.precision == "fp16" else []
+        return {"graph": "render", "target": variant.target, "needs": needs, **entry}
+
+    def _render(self, variant: Variant, portable: onnx.ModelProto) -> onnx.ModelProto:
+        """`render` for one kind of host."""
+        if variant.precision == "int8":
+            bundle = Bundle(self.folder, threads=1)
+            size = self.options.size or 256
+            frames = make_frames(bundle, self.options.calibration, size, CALIBRATION_FRAMES)
+            model, self.searches[variant.name] = search_layers(portable, frames, self.options.max_loss, self.progress)
+        else:
+            model = build_gpu_render(self.student)
+            if self.options.size is not None:
+                model = fix_sizes(model, render_sizes(self.options.size))
+            model = rewrite_for_webgpu(model)
+            if variant.precision == "fp16":
+                model = to_half(model)
+        store_half(model)
+        return model
+
+    def _graph(self, name: str, model: onnx.ModelProto, variant: Variant, file: str | None = None) -> dict[str, Any]:
+        facts = dict(self.facts) if name not in TRACKER else {"source": "MediaPipe 0.10.21"}
+        facts |= {"graph": name, "licence": _licence(name), "precision": variant.precision, "target": variant.target}
+        stamp(model, facts)
+        exact = variant.precision == "fp32"
+        return write_graph(self.folder, file or name, model, variant.precision, TOLERANCES.get(name) if exact else None)
+
+    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+        (self.folder / "manifest.json").write_text(text, encoding="utf-8")
 
 
-def _tracker(mediapipe: Path | None) -> dict[str, bytes]:
+def _licence(name: str) -> str:
+    return next(licence for names, licence in LICENCES.items() if name in names.split(", "))
+
+
+def _fix_size_input(entry: dict[str, Any], size: int) -> None:
+    """Tell hosts that `encode` may be asked for one size only."""
+    for tensor in entry["inputs"]:
+        if tensor["name"] == "size":
+            tensor["range"] = [size, size]
+
+
+def _tracker(mediapipe: Path | None) -> dict[str, onnx.ModelProto]:
     if mediapipe is not None:
-        return {k: m.SerializeToString(deterministic=True) for k, m in build_tracker_graphs(mediapipe).items()}
+        return dict(build_tracker_graphs(mediapipe))
     shipped = Bundle(BUNDLED)
-    return {name: shipped.content(name) for name in TRACKER}
-
-
-def _write(folder: Path, name: str, content: bytes) -> dict[str, Any]:
-    (folder / name).write_bytes(content)
-    return {"file": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _signature(content: bytes) -> dict[str, Any]:
-    graph = onnx.load_model_from_string(content).graph
-    return {
-        "precision": "fp32",
-        "opset": OPSET,
-        "inputs": [_tensor(value) for value in graph.input],
-        "outputs": [_tensor(value) for value in graph.output],
-    }
-
-
-def _tensor(value: onnx.ValueInfoProto) -> dict[str, Any]:
-    kind = value.type.tensor_type
-    shape = [d.dim_param or d.dim_value for d in kind.shape.dim]
-    meaning = TENSORS[value.name]
-    described: Mapping[str, Any] = {"unit": meaning.unit, "range": [meaning.low, meaning.high]}
-    dtype = onnx.TensorProto.DataType.Name(kind.elem_type).lower().replace("float", "float32")
-    return {"name": value.name, "dtype": dtype, "shape": shape, **described}
-
-
-def _replace(folder: Path, output: Path) -> None:
-    """Swap folders: the old bundle goes only when the new one stands."""
-    old = output.with_name(f".{output.name}-old")
-    if output.exists():
-        os.replace(output, old)
-    os.replace(folder, output)
-    shutil.rmtree(old, ignore_errors=True)
+    return {name: onnx.load_model_from_string(shipped.content(name)) for name in TRACKER}

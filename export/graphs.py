@@ -44,6 +44,38 @@ class RenderGraph(nn.Module):
         return rgba[0].permute(1, 2, 0).to(torch.uint8)
 
 
+class GpuRenderGraph(nn.Module):
+    """`RenderGraph` for WebGPU: the same picture without one computed shape.
+
+    ONNX Runtime computes shapes on the CPU, and whatever depends on them waits for it. So the output's size is counted
+    (a running sum of ones), and the maps are enlarged by sampling them on the output's raster instead of by a Resize.
+    """
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        encoded = Encoded(*inputs[:-1])
+        maps = self.student.maps(encoded, inputs[-1])
+        index = torch.cumsum(encoded.alpha[0, 0, 0] * 0.0 + 1.0, 0)
+        axis = (2.0 * index - 1.0) / index.amax() - 1.0
+        x, y = axis.reshape(1, 1, -1), axis.reshape(1, -1, 1)
+        raster = torch.stack([x + 0.0 * y, y + 0.0 * x], -1)
+        small = torch.cat([maps.flow, maps.keep * 255.0, maps.add * 255.0 + 0.5], 1)
+        large = F.grid_sample(small, raster, padding_mode="border", align_corners=False)
+        # The doubled texture's borders lie half a pixel further in, at the centres of the outermost pixels: see
+        # `render_doubled`. Its `wider` is 2 S / (2 S - 1), whose inverse is the mean of 1 and the last centre.
+        wider = 2.0 / (1.0 + axis.amax())
+        where = (large[:, :2].permute(0, 2, 3, 1) + raster) * wider
+        limit = axis.amax() * wider
+        where = torch.minimum(torch.maximum(where, -limit), limit)
+        warped = F.grid_sample(encoded.texture, where, padding_mode="zeros", align_corners=False)
+        picture = (warped * large[:, 2:3] + large[:, 3:]).clamp(0.0, 255.0)
+        rgba = torch.cat([picture, encoded.alpha * 255.0 + 0.5], 1)
+        return rgba[0].permute(1, 2, 0).to(torch.uint8)
+
+
 def to_bytes(picture: Tensor) -> Tensor:
     """[1, C, h, w] 0..1 → uint8 [h, w, C], rounded half up."""
     return (picture[0].permute(1, 2, 0) * 255.0 + 0.5).clamp(0.0, 255.0).to(torch.uint8)
@@ -59,34 +91,46 @@ class PasteGraph(nn.Module):
         return to_bytes(behind + layer[:, 3:] * (layer[:, :3] - behind))
 
 
+TEXTURE_AXES = {"texture": {2: "T", 3: "T"}, "alpha": {2: "S", 3: "S"}}  # T = 2 S - 1
+
+
 def build_student_graphs(student: Student) -> dict[str, onnx.ModelProto]:
     """The graphs `encode`, `render` and `paste`, with the inputs and outputs that docs/architecture.md lists."""
-    face = canonical_face().points * 64.0 + 128.0
-    image = torch.randint(0, 255, (300, 280, 3), dtype=torch.uint8)
-    inputs = {
-        "image": image,
-        "landmarks": face,
-        "region": torch.tensor([128.0, 128.0, 256.0, 0.0]),
-        "matte": torch.rand(1, 1, 256, 256),
-        "size": torch.tensor(288),
-    }
-    with torch.no_grad():
-        encoded = EncodeGraph(student)(*inputs.values())
-    texture_axes = {"texture": {2: "T", 3: "T"}, "alpha": {2: "S", 3: "S"}}  # T = 2 S - 1
+    inputs = _example()
     return {
         "encode": export_graph(
-            EncodeGraph(student), inputs, ENCODED_NAMES, {"image": {0: "H", 1: "W"}, **texture_axes}
+            EncodeGraph(student), inputs, ENCODED_NAMES, {"image": {0: "H", 1: "W"}, **TEXTURE_AXES}
         ),
-        "render": export_graph(
-            RenderGraph(student),
-            dict(zip(ENCODED_NAMES, encoded, strict=True)) | {"target": face},
-            ["frame"],
-            {**texture_axes, "frame": {0: "S", 1: "S"}},
-        ),
+        "render": _export_render(RenderGraph(student), student),
         "paste": export_graph(
             PasteGraph(),
-            {"frame": torch.zeros(288, 288, 4, dtype=torch.uint8), "backdrop": image[:280]},
+            {"frame": torch.zeros(288, 288, 4, dtype=torch.uint8), "backdrop": inputs["image"][:280]},
             ["picture"],
             {"frame": {0: "S", 1: "S"}, "backdrop": {0: "P", 1: "P"}, "picture": {0: "P", 1: "P"}},
         ),
     }
+
+
+def build_gpu_render(student: Student) -> onnx.ModelProto:
+    """`render` as `GpuRenderGraph` computes it; its inputs and outputs are those of `render`."""
+    return _export_render(GpuRenderGraph(student), student)
+
+
+def _example() -> dict[str, Tensor]:
+    """Inputs of `encode`. They decide nothing but shapes, yet are the same every time."""
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "image": torch.randint(0, 255, (300, 280, 3), dtype=torch.uint8, generator=generator),
+        "landmarks": canonical_face().points * 64.0 + 128.0,
+        "region": torch.tensor([128.0, 128.0, 256.0, 0.0]),
+        "matte": torch.rand(1, 1, 256, 256, generator=generator),
+        "size": torch.tensor(288),
+    }
+
+
+def _export_render(module: nn.Module, student: Student) -> onnx.ModelProto:
+    inputs = _example()
+    with torch.no_grad():
+        encoded = EncodeGraph(student)(*inputs.values())
+    named = dict(zip(ENCODED_NAMES, encoded, strict=True)) | {"target": inputs["landmarks"]}
+    return export_graph(module, named, ["frame"], {**TEXTURE_AXES, "frame": {0: "S", 1: "S"}})

@@ -1,31 +1,42 @@
-"""Proof that a bundle's graphs compute what torch computes: on real photos, graph by graph and end to end."""
+"""Proof that a bundle's graphs compute what torch computes: on real photos, graph by graph and end to end.
+
+A `render` in half or eight bits cannot equal torch: of those, what a viewer loses is measured instead.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
 from ..models.head import Head
 from ..models.motion import Motion, Retarget
-from ..models.student import load_student
+from ..models.student import Student, load_student
 from ..runtime.errors import VivantError
 from ..runtime.faces import find_faces
 from ..runtime.images import load_photo
 from ..runtime.session import Bundle, Tensors
 from ..runtime.tracks import MotionTrack
 from .bundle import WEIGHTS
+from .frames import Frame, make_frames
 from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, RenderGraph
-from .signatures import TOLERANCES
+from .half import emulate_half
+from .integrity import check_bundle, read_entry
+from .quality import Loss, measure_loss, render_all
+from .signatures import ACCEPTED_LOSS, TOLERANCES
 
 SAMPLES = Path(__file__).resolve().parents[1] / "models" / "samples"
 FRAMES = 2  # frames of each preset that are compared
 RANDOM_SEEDS = (0, 1)
+LOSS_FRAMES = 6  # of each photo on which precisions are compared
 
 
 class VerificationError(VivantError):
@@ -44,6 +55,25 @@ class Difference:
     @property
     def passed(self) -> bool:
         return self.largest <= self.tolerance
+
+
+@dataclass(frozen=True)
+class PrecisionLoss:
+    """What a `render` of the bundle loses against torch in float32, and what it may lose.
+
+    name: `render`, or the variant's. accepted: for fp32 the largest difference of any pixel, for the others the mean
+    over the worst of mouth, eyes and whole frame; grey levels.
+    """
+
+    name: str
+    precision: str
+    bytes: int
+    loss: Loss
+    accepted: float
+
+    @property
+    def passed(self) -> bool:
+        return (self.loss.largest if self.precision == "fp32" else self.loss.worst_part) <= self.accepted
 
 
 class _Comparison:
@@ -75,26 +105,27 @@ def verify_bundle(
     checkpoint: Path = WEIGHTS,
     photos: Sequence[Path] = (),
     on_photo: Callable[[str], None] = lambda _: None,
+    seeds: Sequence[int] = RANDOM_SEEDS,
 ) -> list[Difference]:
     """Compare every graph that has a torch original.
 
     Args:
         folder: the bundle. checkpoint: the student it was exported from.
-        photos: pictures with a face; the shipped samples by default.
+        photos: pictures with a face; the shipped samples by default. seeds: of random movements of the landmarks.
         on_photo: told the name of each photo before it is used.
 
     Returns:
         one `Difference` per graph, and one for whole frames in grey levels ("end to end": torch alone against ONNX
-        Runtime alone, from landmarks to frame, where small differences may add up).
+        Runtime alone, from landmarks to frame, where small differences may add up). Both are missing for a `render`
+        that is not fp32: see `verify_precisions`.
 
     Raises:
         VerificationError: the checkpoint is not the one that the bundle was exported from.
+        BundleError: a file is damaged, or no graph that this version runs.
     """
+    check_bundle(folder)
     bundle = Bundle(folder)
-    known = bundle.manifest.training.get("weights_sha256")
-    if hashlib.sha256(checkpoint.read_bytes()).hexdigest() != known:
-        raise VerificationError(f"The bundle {folder} was not exported from {checkpoint}.")
-    student, _ = load_student(checkpoint)
+    student = _student_of(bundle, checkpoint)
     modules = {
         "head": Head(),
         "motion": Motion(),
@@ -106,12 +137,58 @@ def verify_bundle(
     compare = _Comparison(bundle, modules)
     for path in photos or sorted(SAMPLES.glob("*.jpg")):
         on_photo(path.name)
-        _compare_photo(bundle, compare, load_photo(path).pixels)
+        _compare_photo(bundle, compare, load_photo(path).pixels, seeds)
     tolerances = TOLERANCES | {"end to end": 1.0}
-    return [Difference(name, compare.runs[name], compare.largest[name], tolerances[name]) for name in compare.largest]
+    exact = _entries(folder)["render"]["precision"] == "fp32"
+    names = [name for name in compare.largest if exact or name not in ("render", "end to end")]
+    return [Difference(name, compare.runs[name], compare.largest[name], tolerances[name]) for name in names]
 
 
-def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray) -> None:
+def verify_precisions(
+    folder: Path, checkpoint: Path = WEIGHTS, photos: Sequence[Path] = (), size: int = 256
+) -> list[PrecisionLoss]:
+    """Frames of the bundle's own `render` and of every variant, against torch in float32.
+
+    All run on ONNX Runtime's CPU provider, half precision by `emulate_half`; what a GPU's own arithmetic adds is not in
+    the figures.
+
+    Raises:
+        as `verify_bundle`.
+    """
+    bundle = Bundle(folder, threads=1)
+    frames = make_frames(bundle, photos, size, LOSS_FRAMES)
+    reference = _render_in_torch(_student_of(bundle, checkpoint), frames)
+    losses = []
+    for name, entry in _entries(folder).items():
+        precision, content = entry["precision"], read_entry(bundle, entry)
+        if precision == "fp16":
+            content = emulate_half(onnx.load_model_from_string(content)).SerializeToString()
+        loss = measure_loss(render_all(content, frames), reference, frames)
+        losses.append(PrecisionLoss(name, precision, entry["bytes"], loss, ACCEPTED_LOSS[precision]))
+    return losses
+
+
+def _entries(folder: Path) -> dict[str, dict[str, Any]]:
+    """The manifest's entries of all `render`s by name."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    variants = {f"{v['graph']} {v['target']}-{v['precision']}": v for v in manifest.get("variants", [])}
+    return {"render": {"precision": "fp32", **manifest["graphs"]["render"]}} | variants
+
+
+def _student_of(bundle: Bundle, checkpoint: Path) -> Student:
+    known = bundle.manifest.training.get("weights_sha256")
+    if hashlib.sha256(checkpoint.read_bytes()).hexdigest() != known:
+        raise VerificationError(f"The bundle {bundle.folder} was not exported from {checkpoint}.")
+    return load_student(checkpoint)[0]
+
+
+@torch.no_grad()
+def _render_in_torch(student: Student, frames: Sequence[Frame]) -> list[np.ndarray]:
+    module, order = RenderGraph(student), [*ENCODED_NAMES, "target"]
+    return [module(*(torch.from_numpy(frame.feeds[name]) for name in order)).numpy() for frame in frames]
+
+
+def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray, seeds: Sequence[int]) -> None:
     face = find_faces(bundle, photo)[0]
     region = compare("head", {"landmarks": face.landmarks})["region"]
     matte = bundle.graph("matte")({"image": photo, "region": region})["matte"]
@@ -121,7 +198,7 @@ def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray) -> N
         encoded = compare("encode", feeds)
         with torch.no_grad():
             reference = compare.modules["encode"](*(torch.tensor(value) for value in feeds.values()))
-        for target in _targets(bundle, compare, face.landmarks):
+        for target in _targets(bundle, compare, face.landmarks, seeds):
             inputs = {name: encoded[name] for name in ENCODED_NAMES}
             frame = compare("render", {**inputs, "target": target})["frame"]
             with torch.no_grad():
@@ -133,7 +210,7 @@ def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray) -> N
         compare("paste", {"frame": frame, "backdrop": backdrop})
 
 
-def _targets(bundle: Bundle, compare: _Comparison, source: np.ndarray) -> Iterator[np.ndarray]:
+def _targets(bundle: Bundle, compare: _Comparison, source: np.ndarray, seeds: Sequence[int]) -> Iterator[np.ndarray]:
     """Target landmarks: frames of every preset through `retarget`, and random movements through `motion` too."""
     gains = np.ones(5, np.float32)
     for name in bundle.manifest.presets:
@@ -141,7 +218,7 @@ def _targets(bundle: Bundle, compare: _Comparison, source: np.ndarray) -> Iterat
         for index in np.linspace(0, len(track) - 1, FRAMES).astype(int):
             frame = track.frame(int(index))
             yield compare("retarget", {"source": source, **vars(frame), "gains": gains})["target"]
-    for seed in RANDOM_SEEDS:
+    for seed in seeds:
         random = np.random.default_rng(seed)
         shaken = source + random.normal(0, 1.5, source.shape).astype(np.float32)
         moved = compare("motion", {"neutral": source, "driver": shaken})

@@ -1,13 +1,16 @@
 """How fast the graphs of a bundle run on this machine."""
 
+import json
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 import numpy as np
+import onnxruntime as ort
 
 from .errors import FaceError
 from .faces import find_faces
@@ -25,6 +28,45 @@ class Timing:
     threads: int
     size: int | None
     milliseconds: float
+
+
+@dataclass(frozen=True)
+class OperatorTime:
+    """What all nodes of one operator take in a run: milliseconds, share of all nodes' time, how many there are."""
+
+    operator: str
+    milliseconds: float
+    share: float
+    nodes: int
+
+
+def profile_operators(
+    content: bytes, feeds: Mapping[str, np.ndarray], threads: int = 1, runs: int = 10
+) -> list[OperatorTime]:
+    """Times the nodes of a graph by ONNX Runtime's own profiler, longest first.
+
+    Args:
+        content: the ONNX file's. feeds: its inputs.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder, "profile"))
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        for _ in range(runs + 2):
+            session.run(None, dict(feeds))
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    times: dict[str, dict[str, list[float]]] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            nodes = times.setdefault(event["args"]["op_name"], {})
+            nodes.setdefault(event["name"], []).append(event["dur"] / 1e3)
+    sums = {operator: sum(median(runs[2:]) for runs in nodes.values()) for operator, nodes in times.items()}
+    total = sum(sums.values())
+    found = [OperatorTime(name, round(ms, 3), ms / total, len(times[name])) for name, ms in sums.items()]
+    return sorted(found, key=lambda operator: -operator.milliseconds)
 
 
 def bench(

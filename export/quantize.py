@@ -1,0 +1,178 @@
+"""int8 for WebAssembly and native CPUs: static QDQ, per channel, calibrated on real photos, layer by layer as it pays.
+
+A search decides which convolutions become int8: every one is quantised alone, what that costs the picture is measured,
+and those that cost least for the work they save go first, as long as the picture stays within the allowed loss.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, create_calibrator
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from .cost import convolution_macs
+from .frames import Frame
+from .quality import Loss, measure_loss, render_all
+from .surgery import widen_weights
+
+FEWEST_MACS: Final = 1_000_000  # below, converting to int8 and back costs more than the convolution
+STEPS: Final = 6  # of the bisection: enough for 64 layers
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution: its work (multiply-accumulates), and what the picture loses if it alone is int8."""
+
+    name: str
+    macs: int
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class Step:
+    """One trial of the search: so many layers, that share of the convolutions' work, that loss."""
+
+    layers: int
+    share: float
+    loss: Loss
+    accepted: bool
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the int8 layers were found. chosen: their names; layers: in the order in which they were taken."""
+
+    layers: tuple[Layer, ...]
+    steps: tuple[Step, ...]
+    chosen: tuple[str, ...]
+    share: float
+    loss: Loss
+
+
+class Quantizer:
+    """Makes int8 versions of one `render` graph.
+
+    Args:
+        model: fp32. frames: for the ranges of the activations, which are found once.
+    """
+
+    def __init__(self, model: onnx.ModelProto, frames: Sequence[Frame]) -> None:
+        self.model = onnx.ModelProto()
+        self.model.CopyFrom(model)
+        widen_weights(self.model)
+        self.macs = convolution_macs(self.model)
+        self._ranges = _ranges(self.model, frames)
+
+    def quantize(self, layers: Iterable[str]) -> onnx.ModelProto:
+        """The graph with these convolutions in int8."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            quantizer = QDQQuantizer(
+                model,
+                per_channel=True,
+                reduce_range=False,
+                weight_qType=QuantType.QInt8,
+                activation_qType=QuantType.QUInt8,
+                tensors_range=self._ranges,
+                nodes_to_quantize=list(layers),
+                nodes_to_exclude=[],
+                op_types_to_quantize=["Conv"],
+                extra_options={},
+            )
+            quantizer.quantize_model()
+            quantizer.model.topological_sort()
+        quantized = quantizer.model.model
+        # The quantizer announces its own operators' domain, of which it uses none here.
+        own = [opset for opset in quantized.opset_import if opset.domain == ""]
+        del quantized.opset_import[:]
+        quantized.opset_import.extend(own)
+        return quantized
+
+
+def search_layers(
+    model: onnx.ModelProto,
+    frames: Sequence[Frame],
+    max_loss: float,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[onnx.ModelProto, Search]:
+    """The int8 graph with as much of the convolutions' work in int8 as the picture allows.
+
+    Args:
+        model: `render`, fp32. frames: to calibrate and to compare on. max_loss: mean grey levels, see `ExportOptions`.
+    """
+    quantizer = Quantizer(model, frames)
+    reference = render_all(quantizer.model.SerializeToString(), frames)
+
+    def loss_of(layers: Iterable[str]) -> Loss:
+        content = quantizer.quantize(layers).SerializeToString()
+        return measure_loss(render_all(content, frames), reference, frames)
+
+    candidates = [name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS]
+    layers: list[Layer] = []
+    for done, name in enumerate(candidates):
+        layers.append(Layer(name, quantizer.macs[name], loss_of([name])))
+        if progress:
+            progress("weighing layers", done + 1, len(candidates))
+    layers.sort(key=lambda layer: layer.loss.worst_part / layer.macs)
+    return _bisect(quantizer, layers, loss_of, max_loss)
+
+
+def _bisect(
+    quantizer: Quantizer, layers: list[Layer], loss_of: Callable[[Iterable[str]], Loss], max_loss: float
+) -> tuple[onnx.ModelProto, Search]:
+    total = sum(quantizer.macs.values())
+    steps: list[Step] = []
+
+    def share(count: int) -> float:
+        return sum(layer.macs for layer in layers[:count]) / total
+
+    def fits(count: int) -> bool:
+        loss = loss_of(layer.name for layer in layers[:count])
+        steps.append(Step(count, share(count), loss, loss.worst_part <= max_loss))
+        return steps[-1].accepted
+
+    low, high = 0, len(layers) + 1  # low fits, high does not
+    for count in [len(layers)] * bool(layers):
+        low, high = (count, count + 1) if fits(count) else (0, count)
+    for _ in range(STEPS):
+        if high - low <= 1:
+            break
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    chosen = tuple(layer.name for layer in layers[:low])
+    best = next((step.loss for step in steps if step.layers == low), Loss(0.0, 0.0, 0.0, 0, float("inf")))
+    ordered = tuple(sorted(steps, key=lambda step: step.layers))
+    return quantizer.quantize(chosen), Search(tuple(layers), ordered, chosen, share(low), best)
+
+
+class _Reader(CalibrationDataReader):
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._left = iter(frames)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override] (None ends it)
+        frame = next(self._left, None)
+        return None if frame is None else frame.feeds
+
+
+def _ranges(model: onnx.ModelProto, frames: Sequence[Frame]) -> Any:
+    """The least and the largest value of every convolution's input and output over the frames."""
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(model, Path(folder, "model.onnx"))
+        calibrator = create_calibrator(
+            Path(folder, "model.onnx"),
+            ["Conv", "Relu"],
+            augmented_model_path=str(Path(folder, "augmented.onnx")),
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        calibrator.collect_data(_Reader(frames))
+        return calibrator.compute_data()
