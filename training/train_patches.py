@@ -9,10 +9,7 @@ The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_eve
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,10 +18,11 @@ from torch.nn import functional as F
 
 from ..models.discriminator import PatchDiscriminator, hinge_discriminator
 from ..models.patch import EYE, MOUTH, PatchPainter, cover_hidden, warp_patch
-from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+from .checkpoint import MovingAverage, load_checkpoint
 from .clips import FrameCache
 from .patch_data import PatchBatch, PatchData
 from .sheets import save_sheet
+from .student_loop import StudentTrainer
 
 
 @dataclass(frozen=True)
@@ -65,12 +63,13 @@ def paint(painter: nn.Module, batch: PatchBatch) -> Tensor:
     return moved + painted.add
 
 
-class PatchTrainer:
+class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
     """Painter, discriminator, their optimisers and averages."""
 
     def __init__(self, config: PatchTraining, cache: FrameCache, output: Path) -> None:
+        super().__init__(output)
         torch.manual_seed(config.seed)
-        self.config, self.output = config, output
+        self.settings = config
         patch = MOUTH if config.kind == "mouth" else EYE
         self.data = PatchData(cache, patch, "train", config.seed, config.photo_share)
         self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
@@ -81,18 +80,17 @@ class PatchTrainer:
         self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.discriminator_rate, (0.5, 0.99))
         self.modules = {"painter": self.painter, "discriminator": self.discriminator, "average": self.average.module}
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
-        self.step = 0
         self.fixed = [self.held_out.batch(24, augment=False) for _ in range(config.evaluation_batches)]
-        output.mkdir(parents=True, exist_ok=True)
-        last = output / "last.safetensors"
-        if last.exists():
-            self.step = int(str(load_checkpoint(last, self.modules, self.optimisers)["step"]))
-        elif config.initial:
+        if not self.resume() and config.initial:
             load_checkpoint(Path(config.initial), self.modules)
+
+    def draw(self) -> PatchBatch:
+        """Patches of people who are not held out."""
+        return self.data.batch(self.settings.batch)
 
     def train_step(self, batch: PatchBatch) -> dict[str, float]:
         """One update of the painter, and, late enough, of the discriminator."""
-        config, region = self.config, batch.masks.region
+        config, region = self.settings, batch.masks.region
         self._set_rate()
         with torch.autocast("cpu", torch.bfloat16):
             output = paint(self.painter, batch)
@@ -131,9 +129,9 @@ class PatchTrainer:
 
     def _set_rate(self) -> None:
         warm = min(1.0, (self.step + 1) / 200)
-        left = max(0.02, min(1.0, (self.config.steps - self.step) / (0.3 * self.config.steps)))
+        left = max(0.02, min(1.0, (self.settings.steps - self.step) / (0.3 * self.settings.steps)))
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * warm * left
+            group["lr"] = self.settings.learning_rate * warm * left
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -149,28 +147,6 @@ class PatchTrainer:
         b, p = pairs[0]
         save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in (b.source, warped[0], p, b.target)])
         return result
-
-    def run(self) -> None:
-        """Train to the end; the batch of the next step is made while this one is learnt."""
-        started, first = time.time(), self.step
-        with ThreadPoolExecutor(1) as pool:
-            following = pool.submit(self.data.batch, self.config.batch)
-            while self.step < self.config.steps:
-                batch = following.result()
-                following = pool.submit(self.data.batch, self.config.batch)
-                losses = self.train_step(batch)
-                if self.step % 100 == 0:
-                    self._log(losses | {"seconds_per_step": (time.time() - started) / (self.step - first)})
-                if self.step % self.config.evaluate_every == 0 or self.step == self.config.steps:
-                    self._log(self.evaluate())
-                    metadata = {"step": self.step, "config": asdict(self.config)}
-                    save_checkpoint(self.output / "last.safetensors", self.modules, self.optimisers, metadata)
-
-    def _log(self, values: dict[str, float]) -> None:
-        line = json.dumps({"step": self.step} | {key: round(value, 5) for key, value in values.items()})
-        with (self.output / "log.jsonl").open("a") as file:
-            file.write(line + "\n")
-        print(line, flush=True)
 
 
 def main() -> None:

@@ -9,10 +9,7 @@ The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_eve
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,11 +19,12 @@ from torch.nn import functional as F
 from ..models.compose import background_plate, blend, render
 from ..models.geometry import warp_by_landmarks
 from ..models.refiner import FlowRefiner, Motion, RefinerConfig
-from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+from .checkpoint import MovingAverage
 from .clips import FrameCache
 from .frame_data import FrameBatch, FrameData
 from .losses import dissimilarity, masked_l1, multiscale_l1
 from .sheets import save_sheet
+from .student_loop import StudentTrainer
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,13 @@ def refine(refiner: FlowRefiner, batch: FrameBatch) -> tuple[Tensor, Motion]:
     return render(batch.source, maps), motion
 
 
-class RefinerTrainer:
+class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
     """Refiner, optimiser and average."""
 
     def __init__(self, config: RefinerTraining, cache: FrameCache, output: Path) -> None:
+        super().__init__(output)
         torch.manual_seed(config.seed)
-        self.config, self.output = config, output
+        self.settings = config
         self.data = FrameData(cache, "train", config.seed)
         self.refiner = FlowRefiner(RefinerConfig()).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = MovingAverage(self.refiner, config.ema)
@@ -71,15 +70,15 @@ class RefinerTrainer:
         self.fixed = [held_out.batch(12, augment=False) for _ in range(config.evaluation_batches)]
         self.modules = {"refiner": self.refiner, "average": self.average.module}
         self.optimisers = {"optimiser": self.optimiser}
-        self.step = 0
-        output.mkdir(parents=True, exist_ok=True)
-        last = output / "last.safetensors"
-        if last.exists():
-            self.step = int(str(load_checkpoint(last, self.modules, self.optimisers)["step"]))
+        self.resume()
+
+    def draw(self) -> FrameBatch:
+        """Pairs of frames of people who are not held out."""
+        return self.data.batch(self.settings.batch)
 
     def train_step(self, batch: FrameBatch) -> dict[str, float]:
         """One update."""
-        config = self.config
+        config = self.settings
         for group in self.optimiser.param_groups:
             left = max(0.02, min(1.0, (config.steps - self.step) / (0.4 * config.steps)))
             group["lr"] = config.learning_rate * min(1.0, (self.step + 1) / 200) * left
@@ -120,28 +119,6 @@ class RefinerTrainer:
                 columns[-1] = F.interpolate(columns[-1], scale_factor=2.0)
                 save_sheet(self.output / f"sheet_{self.step:06d}.png", columns, scale=1)
         return sums
-
-    def run(self) -> None:
-        """Train to the end; the batch of the next step is made while this one is learnt."""
-        started, first = time.time(), self.step
-        with ThreadPoolExecutor(1) as pool:
-            following = pool.submit(self.data.batch, self.config.batch)
-            while self.step < self.config.steps:
-                batch = following.result()
-                following = pool.submit(self.data.batch, self.config.batch)
-                losses = self.train_step(batch)
-                if self.step % 100 == 0:
-                    self._log(losses | {"seconds_per_step": (time.time() - started) / (self.step - first)})
-                if self.step % self.config.evaluate_every == 0 or self.step == self.config.steps:
-                    self._log(self.evaluate())
-                    metadata = {"step": self.step, "config": asdict(self.config)}
-                    save_checkpoint(self.output / "last.safetensors", self.modules, self.optimisers, metadata)
-
-    def _log(self, values: dict[str, float]) -> None:
-        line = json.dumps({"step": self.step} | {key: round(value, 5) for key, value in values.items()})
-        with (self.output / "log.jsonl").open("a") as file:
-            file.write(line + "\n")
-        print(line, flush=True)
 
 
 def main() -> None:
