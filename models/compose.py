@@ -81,8 +81,15 @@ def double_texture(texture: Tensor) -> Tensor:
     Bilinear sampling of the photo itself loses a third of its finest detail wherever it moves by a fraction of a
     pixel. Of this texture it loses little, and the photo's own pixels stay exactly what they were.
     """
-    size = 2 * texture.shape[-1] - 1
-    return F.interpolate(texture, size=(size, size), mode="bicubic", align_corners=True)
+    return _with_halves(_with_halves(texture).transpose(2, 3)).transpose(2, 3)
+
+
+def _with_halves(x: Tensor) -> Tensor:
+    """Cubic values between the columns, by Keys' kernel with a = −1: sharp enough to make up for what bilinear
+    sampling between them loses."""
+    p = F.pad(x, (1, 1, 0, 0), mode="replicate")
+    middle = 0.625 * (p[..., 1:-2] + p[..., 2:-1]) - 0.125 * (p[..., :-3] + p[..., 3:])
+    return torch.cat([torch.stack([x[..., :-1], middle], -1).flatten(-2), x[..., -1:]], -1)
 
 
 def render(texture: Tensor, maps: Maps) -> Tensor:

@@ -65,6 +65,7 @@ class FlowRefiner(nn.Module):
         self.encoder = SourceEncoder(config)
         self.embedding = nn.Parameter(torch.randn(config.anchors, config.embedding) * 0.1)
         self.register_buffer("grid", pixel_grid(config.size), persistent=False)
+        self.register_buffer("coarse_grid", pixel_grid(config.size // 2), persistent=False)
         picture = 4 + config.features
         channels = 2 * picture + 2 * 4 + config.embedding + 2 + 1 + 6 + 2
         self.enter = nn.Sequential(ConvBlock(channels, c0, 1), ConvBlock(c0, c0))
@@ -101,12 +102,20 @@ class FlowRefiner(nn.Module):
         embedding = self.embedding.expand(source.shape[0], -1, -1)
         values = torch.cat([source[..., :2] - target[..., :2], target, source[..., 2:], embedding], -1)
         fine = soft_assignment(grid, target[..., :2], FINE_SIGMA) @ values
-        coarse = soft_assignment(grid, target[..., :2], COARSE_SIGMA) @ (source[..., :2] - affine_at_anchors)
+        coarse = self._coarse_flow(target[..., :2], source[..., :2] - affine_at_anchors)
         affine = grid @ matrix + offset - grid
         flows = torch.stack([fine[..., :2], affine + coarse, affine], 2)
         towards = fine[..., 2:4] - grid
         distance = (towards.square().sum(-1, keepdim=True) + 1e-6).sqrt()
         return flows, torch.cat([fine[..., 6:], fine[..., 4:6], towards, distance], -1)
+
+    def _coarse_flow(self, target: Tensor, values: Tensor) -> Tensor:
+        """Smooth enough for half the raster: target, values [B, A, 2] → [B, P, 2]."""
+        half = self.config.size // 2
+        flow = soft_assignment(self.get_buffer("coarse_grid"), target, COARSE_SIGMA) @ values
+        flow = flow.transpose(1, 2).reshape(-1, 2, half, half)
+        flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return flow.flatten(2).transpose(1, 2)
 
     def forward(self, source_features: Tensor, source: Tensor, target: Tensor) -> Motion:
         """source_features from `encode`; source, target [B, A, 3] normalised anchors."""

@@ -21,6 +21,7 @@ from .anchors import FACE
 from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled, upsample
 from .geometry import normalise_points, pixel_grid, sample
 from .landmarks import LIPS_INNER
+from .layers import fold_norms
 from .patch import (
     EYE,
     MOUTH,
@@ -243,7 +244,7 @@ def save_student(student: Student, path: Path, record: str) -> None:
 
 
 def load_student(path: Path) -> tuple[Student, str]:
-    """The student (fp32, evaluation mode) and its training record.
+    """The student for inference (float32, norms folded, see `fold_norms`) and its training record.
 
     Raises:
         ValueError: the file is not a student.
@@ -254,4 +255,5 @@ def load_student(path: Path) -> tuple[Student, str]:
         raise ValueError(f"{path} holds no vivant student.")
     student = Student()
     student.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()})
+    fold_norms(student)
     return student.eval(), metadata.get("record", "{}")
