@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from . import landmarks as lm
 
@@ -47,3 +49,9 @@ def draw_landmarks(points: NDArray[np.floating], size: int) -> NDArray[np.uint8]
         line = [tuple(pixels[i]) for i in ([*indices, indices[0]] if closed else indices)]
         draw.line(line, fill=colour, width=width)
     return np.asarray(picture.reduce(_SMOOTHING))
+
+
+def drawing(points: Tensor, size: int) -> Tensor:
+    """Drawn landmarks of normalised points [478, 3]: [3, size, size] 0..1."""
+    drawn = torch.from_numpy(draw_landmarks(points.cpu().numpy(), size).copy())
+    return drawn.permute(2, 0, 1).float() / 255

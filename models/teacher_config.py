@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,23 @@ FULL_CPU: Final = TeacherConfig(
     warp=WarpConfig(features=24, widths=(16, 24), learn_flow=False),
 )
 CONFIGURATIONS: Final = {config.name: config for config in (PAPER, PAPER_CPU, FULL, FULL_CPU)}
+
+
+def config_from(values: Mapping[str, Any]) -> TeacherConfig:
+    """The configuration that `dataclasses.asdict` turned into plain values (lists for tuples are fine).
+
+    Raises:
+        ValueError: the values are no configuration of this version.
+    """
+    try:
+        parts = {
+            "embedder": EmbedderConfig(**values["embedder"]),
+            "generator": GeneratorConfig(**{**values["generator"], "widths": tuple(values["generator"]["widths"])}),
+            "discriminator": DiscriminatorConfig(**values["discriminator"]),
+            "warp": None,
+        }
+        if values["warp"] is not None:
+            parts["warp"] = WarpConfig(**{**values["warp"], "widths": tuple(values["warp"]["widths"])})
+        return TeacherConfig(**{**values, **parts})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"These are no settings of a teacher: {error}.") from error

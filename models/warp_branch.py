@@ -97,14 +97,12 @@ class WarpBranch(nn.Module):
         moved, flow, person = self._move(pictures, mattes, own_points[:, FACE], target[:, FACE])
         features = self.encoder(torch.cat([pictures, own_drawn], 1) * 2.0 - 1.0)
         raster = features.shape[-1]
-        where = pixel_grid(raster, flow.device).reshape(1, raster, raster, 2) + _resized(flow, raster).permute(
-            0, 2, 3, 1
-        )
-        features = sample(features.float(), where)
+        grid = pixel_grid(raster, flow.device).reshape(1, raster, raster, 2)
+        features = sample(features.float(), grid + _resized(flow, raster).permute(0, 2, 3, 1))
         expression, difference = self._difference(own_points, target, flow)
         weights = self.prior.exp()[:, None, None]
         seen = flow.shape[-1]
-        query = self.query(F.avg_pool2d(drawn, drawn.shape[-1] // seen)).repeat_interleave(count, 0)
+        query = self.query(_resized(drawn, seen)).repeat_interleave(count, 0)
         learned = (query.float() * _resized(features, seen)).sum(1) / features.shape[1] ** 0.5
         share = (learned - (difference * weights).sum(1)).unflatten(0, (-1, count)).softmax(1)
         size = pictures.shape[-1]

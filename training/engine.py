@@ -70,6 +70,7 @@ class Engine:
     def __init__(self, config: EngineConfig, output: Path, describe: Mapping[str, object]) -> None:
         self.config, self.output, self.describe = config, output, dict(describe)
         self.accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(),
             mixed_precision=config.precision,
             dataloader_config=DataLoaderConfiguration(split_batches=True),
             # Buffers follow from the weights, which agree; sending them between two passes would break the backward.

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from ..models import landmarks as lm
 from ..models.geometry import pixel_grid, sample
 from ..models.head import DROP, SIDE
-from ..models.landmark_picture import draw_landmarks
+from ..models.landmark_picture import drawing
 from ..models.warp_branch import SEEN, Photos
 from .clips import FrameCache, PairSampler
 
@@ -122,11 +122,6 @@ class Episodes(Dataset[Episode]):
         picture, matte, valid = (F.avg_pool2d(m, fine // self.size) for m in maps)
         points = torch.from_numpy(self.cache.landmarks[row])
         return picture, matte, (points - F.pad(centre, (0, 1))) / half, valid
-
-
-def drawing(points: Tensor, size: int) -> Tensor:
-    """Drawn landmarks of normalised points [478, 3]: [3, size, size] 0..1."""
-    return torch.from_numpy(draw_landmarks(points.numpy(), size).copy()).permute(2, 0, 1).float() / 255
 
 
 def _recoloured(pictures: Tensor, rng: np.random.Generator) -> Tensor:

@@ -51,11 +51,16 @@ class TrackerFeatures(nn.Module):
 
     def forward(self, pictures: Tensor, points: Tensor) -> list[Tensor]:
         """pictures [B, 3, S, S] 0..1, points [B, 478, 3] normalised: where the face is → features, fine to coarse."""
-        values = {self.start: 255.0 * _face(pictures, points)}
+        values = self.run(255.0 * _face(pictures, points))
+        return [values[name] for name in self.taken]
+
+    def run(self, face: Tensor) -> dict[str, Tensor]:
+        """All values of the trunk by name, for a face [B, 3, 192, 192] in 0..255."""
+        values = {self.start: face}
         for node in self.nodes:
             inputs = [self.get_buffer(_plain(n)) if n in self.constants else values[n] for n in node.inputs if n]
             values[node.outputs[0]] = _run(node, inputs)
-        return [values[name] for name in self.taken]
+        return values
 
 
 def _plain(name: str) -> str:

@@ -25,6 +25,24 @@ from .recipes import recipe_of
 from .vgg import WeightsError
 
 
+def train_teacher(
+    cache: Path,
+    output: Path,
+    name: str,
+    engine: EngineConfig,
+    networks: Networks,
+    steps: int | None = None,
+    batch: int | None = None,
+) -> None:
+    """Train, or go on training, a named configuration.
+
+    Raises:
+        TrainingError, CheckpointError, WeightsError: see there. FileNotFoundError: the cache lacks a file.
+    """
+    config, recipe = recipe_of(name, steps, batch)
+    MetaLearner(config, recipe, FrameCache(cache), output, networks, engine).run()
+
+
 def hashed(text: str) -> tuple[Path, str]:
     """PATH:SHA256 as its two parts; argparse reports the ValueError of anything else."""
     path, _, digest = text.rpartition(":")
@@ -58,8 +76,7 @@ def main() -> None:
     engine = EngineConfig(given.precision, workers=given.workers, save_every=given.save_every, seed=given.seed)
     networks = Networks(BUNDLED / "track.onnx", given.flow, given.vgg19, given.vggface)
     try:
-        config, recipe = recipe_of(given.teacher, given.steps, given.batch)
-        MetaLearner(config, recipe, FrameCache(given.cache), given.output, networks, engine).run()
+        train_teacher(given.cache, given.output, given.teacher, engine, networks, given.steps, given.batch)
     except (TrainingError, CheckpointError, WeightsError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
 
