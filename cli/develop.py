@@ -18,16 +18,55 @@ def bench_command(
     photo: Annotated[Path | None, typer.Argument(help="A picture of a face.", show_default="a sample")] = None,
     threads: Annotated[list[int] | None, typer.Option(min=1, help="May be repeated.", show_default="1 and 2")] = None,
     runs: Annotated[int, typer.Option(min=1, help="Runs of each graph.")] = 20,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="`render` and its variants instead: cost, WebAssembly, operators, roofline."),
+    ] = False,
+    wasm: Annotated[bool, typer.Option(help="With --full: also time WebAssembly, by Node.js.")] = True,
     json_summary: JsonOption = False,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
     """Time every graph on this machine: median milliseconds of one run."""
+    if full:
+        _bench_fully(bundle_folder, photo or SAMPLE, threads or [1, 2], wasm, json_summary)
+        return
     with progress_bar() as progress:
         timings = bench(bundle_folder, photo or SAMPLE, threads or (1, 2), runs=runs, progress=progress)
     if json_summary:
         say(json.dumps([asdict(timing) for timing in timings]))
     else:
         out.print(_table(timings))
+
+
+def _bench_fully(folder: Path, photo: Path, threads: list[int], wasm: bool, json_summary: bool) -> None:
+    with needing_extra("export"):
+        from ..export.bench import bench_fully
+    found = bench_fully(folder, photo, threads, wasm=wasm)
+    if json_summary:
+        say(json.dumps(asdict(found)))
+        return
+    head = ["render", "size", "GMAC", "MB", "M parameters", "operations/byte"]
+    head += [f"native {n}, ms" for n in threads] + [f"wasm {n}, ms" for n in threads] + ["wasm, processor ms"]
+    table = Table(*head, box=None, header_style="bold")
+    for row in found.renders:
+        cost = (f"{row.cost.macs / 1e9:.3f}", f"{row.cost.bytes / 1e6:.2f}", f"{row.cost.parameters / 1e6:.2f}")
+        times = [f"{row.native[n]:.1f}" for n in threads]
+        times += [f"{row.wasm[n].wall:.1f}" if n in row.wasm else "–" for n in threads]
+        first = row.wasm.get(threads[0])
+        processor = f"{first.cpu:.1f}" if first else "–"
+        table.add_row(row.name, str(row.size), *cost, f"{row.cost.intensity:.1f}", *times, processor)
+    out.print(table)
+    for row in found.renders:
+        for count, line in row.roofline.items():
+            say(
+                f"{row.name} {row.size}, {count} thread{'s' * (count > 1)}: convolutions {line.reached:.0f} of "
+                f"{line.peak:.0f} GFLOP/s ({100 * line.share:.0f} %), {100 * line.convolution_share:.0f} % of the time"
+            )
+            heavy = [o for o in line.operators if o.share >= 0.02]
+            say("  " + ", ".join(f"{o.operator} {o.milliseconds:.2f} ms ({100 * o.share:.0f} %)" for o in heavy))
+    for r in found.references:
+        cost = f"{r.cost.macs / 1e9:.2f} GMAC"
+        say(f"{r.name}: {cost}, {r.threads} threads: {r.milliseconds:.1f} ms, {r.gflops:.0f} GFLOP/s")
 
 
 def _table(timings: list[Timing]) -> Table:

@@ -24,6 +24,7 @@ from .frames import make_frames
 from .graphs import build_gpu_render, build_student_graphs
 from .half import to_half
 from .half_weights import store_half
+from .integrity import digest_of
 from .metadata import stamp, tool_versions
 from .motion_graphs import build_motion_graphs
 from .options import ExportOptions, Variant
@@ -185,7 +186,8 @@ class _Assembly:
         return write_graph(self.folder, file or name, model, variant.precision, TOLERANCES.get(name) if exact else None)
 
     def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+        sealed = {**manifest, "digest": digest_of(manifest)}
+        text = json.dumps(sealed, indent=1, sort_keys=True) + "\n"
         (self.folder / "manifest.json").write_text(text, encoding="utf-8")
 
 

@@ -20,14 +20,24 @@ from .to_onnx import OPSET
 DOMAINS: Final = frozenset({"", "ai.onnx"})
 
 
+def digest_of(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a manifest says besides its own digest, however it is written."""
+    said = {key: value for key, value in manifest.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8")).hexdigest()
+
+
 def check_bundle(folder: Path) -> None:
     """Checks every file and every graph: size, SHA-256, opset, operators, and that inputs and outputs are as declared.
+
+    Where the manifest has a digest it is checked, too: that finds damage, not intent.
 
     Raises:
         BundleError: with one sentence, about the first thing that is wrong.
     """
     bundle = Bundle(folder)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if "digest" in manifest and manifest["digest"] != digest_of(manifest):
+        raise BundleError(f"{folder / 'manifest.json'} is damaged: its digest differs.")
     for name in bundle.manifest.presets:
         bundle.preset(name)
     for name in GRAPHS:
@@ -80,13 +90,15 @@ def _check_graph(entry: Mapping[str, Any], content: bytes) -> None:
         why = str(error).strip().splitlines()
         raise BundleError(f"The bundle's file {file} is no valid ONNX graph: {why[0] if why else 'damaged'}.") from None
     for side, values in (("inputs", model.graph.input), ("outputs", model.graph.output)):
-        declared = [_declared(tensor) for tensor in entry.get(side, []) if isinstance(tensor, Mapping)]
-        if entry.get("inputs") is not None and declared != [_found(value) for value in values]:
+        declared = entry.get(side)
+        if declared is not None and _declared(declared) != [_found(value) for value in values]:
             raise BundleError(f"The bundle's file {file} has other {side} than the manifest declares.")
 
 
-def _declared(tensor: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    return tensor.get("name"), tensor.get("dtype"), tensor.get("shape")
+def _declared(tensors: Any) -> Any:
+    if not isinstance(tensors, list) or not all(isinstance(tensor, Mapping) for tensor in tensors):
+        return None
+    return [(tensor.get("name"), tensor.get("dtype"), tensor.get("shape")) for tensor in tensors]
 
 
 def _found(value: onnx.ValueInfoProto) -> tuple[Any, Any, Any]:

@@ -75,6 +75,8 @@ class Quantizer:
         """The graph with these convolutions in int8."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
+        if not (names := list(layers)):
+            return model  # to the quantizer, no names mean all nodes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             quantizer = QDQQuantizer(
@@ -84,7 +86,7 @@ class Quantizer:
                 weight_qType=QuantType.QInt8,
                 activation_qType=QuantType.QUInt8,
                 tensors_range=self._ranges,
-                nodes_to_quantize=list(layers),
+                nodes_to_quantize=names,
                 nodes_to_exclude=[],
                 op_types_to_quantize=["Conv"],
                 extra_options={},

@@ -29,7 +29,7 @@ class Reference:
     shape: tuple[int, int, int, int]
 
 
-class _Builder:
+class GraphBuilder:
     """Convolutions with random weights, ×2 upsampling, additions."""
 
     def __init__(self) -> None:
@@ -57,9 +57,9 @@ class _Builder:
         self.nodes.append(helper.make_node("Add", [name, skip], [f"{name}_sum"], f"{name}_sum"))
         return f"{name}_sum"
 
-    def graph(self, name: str, y: str, shape: tuple[int, int, int, int]) -> Reference:
+    def graph(self, name: str, y: str, shape: tuple[int, int, int, int], channels: int) -> Reference:
         inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
-        outputs = [helper.make_tensor_value_info(y, TensorProto.FLOAT, None)]
+        outputs = [helper.make_tensor_value_info(y, TensorProto.FLOAT, (shape[0], channels, *shape[2:]))]
         graph = helper.make_graph(self.nodes, "reference", inputs, outputs, self.weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
         return Reference(name, model, shape)
@@ -67,7 +67,7 @@ class _Builder:
 
 def make_unet(name: str, width: int, side: int = 256) -> Reference:
     """A U-Net of 3×3 convolutions: one for each of four levels on the way down, one on the way up; 3 channels in."""
-    build = _Builder()
+    build = GraphBuilder()
     x = build.conv("x", 3, width)
     skips = []
     for level in range(_LEVELS - 1):
@@ -76,16 +76,18 @@ def make_unet(name: str, width: int, side: int = 256) -> Reference:
     for level in reversed(range(_LEVELS - 1)):
         x = build.conv(x, width << (level + 1), width << level)
         x = build.conv(build.up(x, skips[level]), width << level, width << level)
-    return build.graph(name, x, (1, 3, side, side))
+    return build.graph(name, x, (1, 3, side, side), width)
 
 
 def make_convolutions(channels: int, side: int, count: int = 4) -> Reference:
     """A chain of 3×3 convolutions, large enough to show what the machine can do."""
-    build = _Builder()
+    build = GraphBuilder()
     x = "x"
     for _ in range(count):
         x = build.conv(x, channels, channels)
-    return build.graph(f"{count} convolutions of {channels} channels at {side}²", x, (1, channels, side, side))
+    return build.graph(
+        f"{count} convolutions of {channels} channels at {side}²", x, (1, channels, side, side), channels
+    )
 
 
 def all_unets() -> Iterator[Reference]:

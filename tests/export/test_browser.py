@@ -1,0 +1,100 @@
+"""What onnxruntime-web really does in Chromium: where nodes go, and that convolutions come out right."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from conftest import Command
+from onnx import numpy_helper, parser
+from vivant.export.browser import CHROMIUM, RUNTIME, Browser, BrowserError
+from vivant.export.references import make_unet
+from vivant.export.rules import check_rules, predict_fallbacks
+from vivant.export.wasm import time_in_wasm
+from vivant.export.webgpu import rewrite_for_webgpu
+from vivant.runtime.session import BUNDLED
+
+HEADER = '<ir_version: 8, opset_import: ["": 17]>'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not RUNTIME.is_dir() or not Path(CHROMIUM).is_file():
+        pytest.skip("Chromium or webapp/node_modules is not here: `make web browsers` brings both")
+    with Browser() as opened:
+        yield opened
+
+
+def test_the_rules_are_those_of_the_pinned_runtime(browser: Browser) -> None:
+    """Every operator of the table with every type, placed by onnxruntime-web itself."""
+    assert check_rules(browser) == []
+
+
+def test_the_shipped_render_after_rewriting_leaves_no_node_to_the_cpu_but_its_sizes(browser: Browser) -> None:
+    """Rules and runtime agree on the released graph; with its sizes known, nothing is left of what computes them."""
+    model = onnx.load(str(BUNDLED / "render.onnx"))
+    before = browser.placement(model.SerializeToString())
+    assert before.cpu
+    assert before.to_cpu
+    rewritten = rewrite_for_webgpu(model)
+    after = browser.placement(rewritten.SerializeToString(), {"S": 256, "T": 511})
+    assert not [node for node in after.cpu if node.startswith("Equal")]
+    assert len(after.cpu) < len(before.cpu)
+    assert {f.operator for f in predict_fallbacks(rewritten)} < {f.operator for f in predict_fallbacks(model)}
+
+
+@pytest.mark.parametrize("channels", [9, 10])
+def test_convolutions_of_odd_channels_are_right_on_the_gpu_once_filled_up(browser: Browser, channels: int) -> None:
+    text = f"g (float[1,{channels},16,16] x) => (float[1,8,16,16] y) {{ y = Conv<pads = [1, 1, 1, 1]>(x, w) }}"
+    model = parser.parse_model(HEADER + text)
+    random = np.random.default_rng(channels)
+    model.graph.initializer.append(
+        numpy_helper.from_array(random.normal(size=(8, channels, 3, 3)).astype(np.float32), "w")
+    )
+    x = random.normal(size=(1, channels, 16, 16)).astype(np.float32)
+    (expected,) = ort.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    filled = rewrite_for_webgpu(model).SerializeToString()
+    np.testing.assert_allclose(browser.run(filled, {"x": x}, "webgpu").outputs["y"], np.asarray(expected), atol=1e-3)
+
+
+def test_webassembly_gives_what_native_gives_and_tells_its_time(browser: Browser) -> None:
+    unet = make_unet("small", 8, 32)
+    content = unet.model.SerializeToString()
+    x = np.random.default_rng(0).normal(size=unet.shape).astype(np.float32)
+    (expected,) = ort.InferenceSession(content).run(None, {"x": x})
+    ran = browser.run(content, {"x": x}, "wasm", threads=2, runs=3)
+    (got,) = ran.outputs.values()
+    np.testing.assert_allclose(got, np.asarray(expected), atol=1e-4)
+    assert ran.milliseconds > 0
+    timing = time_in_wasm({"small": (content, {"x": x})}, runs=3)["small"]
+    assert 0 < timing.wall < 10_000
+    assert timing.cpu > 0
+
+
+def test_graphs_that_the_browser_cannot_load_are_told_by_a_sentence(browser: Browser) -> None:
+    with pytest.raises(BrowserError, match="session"):
+        browser.placement(b"no graph")
+    with pytest.raises(BrowserError, match="onnxruntime-web failed"):
+        browser.run(b"no graph", {}, "wasm")
+
+
+def test_missing_parts_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BrowserError, match="holds no onnxruntime-web"):
+        Browser(runtime=tmp_path)
+    (tmp_path / "ort.wasm.min.mjs").touch()
+    with pytest.raises(BrowserError, match="Chromium is not at"):
+        Browser(runtime=tmp_path, chromium=tmp_path / "chromium")
+
+
+def test_the_command_fails_if_the_render_meant_for_webgpu_leaves_it(vivant: Command) -> None:
+    """By the rules alone: the stand-in's `render` computes shapes."""
+    ran = vivant("placement", "--no-browser", "--bundle", BUNDLED)
+    if "do not stay there" in ran.err:
+        assert ran.code == 1
+        assert "render.onnx" in ran.err
+        assert "Instead:" in ran.out
+    else:  # a bundle that lists a render for WebGPU
+        assert ran.code == 0
+        assert "render.webgpu-fp32.onnx" in ran.out

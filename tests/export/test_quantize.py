@@ -1,0 +1,91 @@
+"""int8: what is quantised, and how the search decides."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from vivant.export.frames import Frame
+from vivant.export.quality import measure_loss, render_all
+from vivant.export.quantize import FEWEST_MACS, Search, search_layers
+from vivant.export.references import GraphBuilder
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def painter() -> tuple[onnx.ModelProto, list[Frame]]:
+    """A small `render`: three channels in, three convolutions, bytes out; and pictures for it."""
+    build = GraphBuilder()
+    x = build.conv("texture", 3, 16)
+    x = build.conv(build.conv(x, 16, 16), 16, 4)
+    reference = build.graph("painter", x, (1, 3, SIDE, SIDE), 4)
+    graph = reference.model.graph
+    graph.input[0].name = "texture"
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array(300.0, np.float32), "grey"))
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array(0.0, np.float32), "low"))
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array(255.0, np.float32), "high"))
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([0], np.int64), "first"))
+    make = onnx.helper.make_node
+    graph.node.extend(
+        [
+            make("Mul", [x, "grey"], ["levels"]),
+            make("Clip", ["levels", "low", "high"], ["clipped"]),
+            make("Squeeze", ["clipped", "first"], ["planes"]),
+            make("Transpose", ["planes"], ["pixels"], perm=[1, 2, 0]),
+            make("Cast", ["pixels"], ["frame"], to=onnx.TensorProto.UINT8),
+        ]
+    )
+    del graph.output[:]
+    graph.output.append(onnx.helper.make_tensor_value_info("frame", onnx.TensorProto.UINT8, (SIDE, SIDE, 4)))
+    onnx.checker.check_model(reference.model, full_check=True)
+    random = np.random.default_rng(5)
+    everywhere = {part: np.ones((SIDE, SIDE), bool) for part in ("mouth", "eyes")}
+    feeds = [{"texture": random.uniform(0, 1, (1, 3, SIDE, SIDE)).astype(np.float32)} for _ in range(3)]
+    return reference.model, [Frame("noise", str(i), feed, everywhere) for i, feed in enumerate(feeds)]
+
+
+def chosen_for(painter: tuple[onnx.ModelProto, list[Frame]], max_loss: float) -> tuple[onnx.ModelProto, Search]:
+    return search_layers(*painter, max_loss)
+
+
+def test_all_layers_become_int8_if_the_picture_may_lose_enough(painter: tuple[onnx.ModelProto, list[Frame]]) -> None:
+    model, search = chosen_for(painter, 50.0)
+    assert len(search.chosen) == len(search.layers) == 3
+    assert all(layer.macs >= FEWEST_MACS for layer in search.layers)
+    weights = {t.name: t for t in model.graph.initializer}
+    widened = {node.output[0]: node for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    for node in (n for n in model.graph.node if n.op_type == "Conv"):
+        stored = widened[node.input[1]]
+        assert weights[stored.input[0]].data_type == onnx.TensorProto.INT8
+        assert (
+            len(onnx.numpy_helper.to_array(weights[stored.input[1]])) == weights[stored.input[0]].dims[0]
+        )  # per channel
+    assert {node.domain for node in model.graph.node} == {""}
+    onnx.checker.check_model(model, full_check=True)
+
+
+def test_no_layer_becomes_int8_if_the_picture_may_lose_nothing(painter: tuple[onnx.ModelProto, list[Frame]]) -> None:
+    model, search = chosen_for(painter, 0.0)
+    assert search.chosen == ()
+    assert not any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    assert [step.accepted for step in search.steps] == [False] * len(search.steps)
+
+
+def test_the_search_keeps_what_it_promises(painter: tuple[onnx.ModelProto, list[Frame]]) -> None:
+    """Between the two: the loss of the chosen layers, measured again, is the one that is told, and is allowed."""
+    original, frames = painter
+    everything = chosen_for(painter, 50.0)[1].loss.worst_part
+    model, search = chosen_for(painter, 0.7 * everything)
+    assert 0 < len(search.chosen) < 3
+    reference = render_all(original.SerializeToString(), frames)
+    loss = measure_loss(render_all(model.SerializeToString(), frames), reference, frames)
+    assert loss == search.loss
+    assert loss.worst_part <= 0.7 * everything
+    costs = [layer.loss.worst_part / layer.macs for layer in search.layers]
+    assert costs == sorted(costs)
+
+
+def test_quantising_twice_gives_the_same_bytes(painter: tuple[onnx.ModelProto, list[Frame]], tmp_path: Path) -> None:
+    first, second = (chosen_for(painter, 50.0)[0].SerializeToString(deterministic=True) for _ in range(2))
+    assert first == second
