@@ -112,7 +112,7 @@ def placement_command(
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
     """Show which nodes of the graphs leave the GPU when a browser runs them on WebGPU, why, and what would not."""
-    with needing_extra("dev"):
+    with needing_extra("export"):
         from ..export.browser import Browser
         from ..export.placement import place_bundle
         from ..export.rules import check_rules

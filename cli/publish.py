@@ -24,7 +24,7 @@ def report_command(
     web: Annotated[bool, typer.Option(help="Also time WebAssembly (Node.js) and ask Chromium for placement.")] = True,
 ) -> None:
     """Write what a bundle is, costs and loses at each precision: one HTML page, and Markdown for the model card."""
-    with needing_extra("dev"):
+    with needing_extra("export"):
         from ..export.report import write_report
     try:
         with progress_bar() as progress:

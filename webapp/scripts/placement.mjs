@@ -6,12 +6,20 @@
 import { pathToFileURL } from "node:url";
 import { openHarness, serveHarness, SOFTWARE_GPU } from "./harness.mjs";
 
+/** The file that a host with WebGPU takes for a graph: the one made for it, if the bundle lists one. */
+async function fileOf(address, graph) {
+  const manifest = await (await fetch(new URL("../../bundle/manifest.json", address))).json();
+  const made = (manifest.variants ?? []).find((v) => v.graph === graph && v.target === "webgpu" && v.needs.length === 0);
+  return made?.file ?? `${graph}.onnx`;
+}
+
 /** What a graph's session says in its verbose log: nodes on the CPU, and tensors copied to and from it. */
 export async function placementOf(address, graph) {
+  const file = await fileOf(address, graph);
   const { browser, page } = await openHarness(address, SOFTWARE_GPU);
   const lines = [];
   page.on("console", (message) => lines.push(message.text()));
-  await page.evaluate((file) => harness.logPlacement(file, "../../ort/"), `../../bundle/${graph}.onnx`);
+  await page.evaluate((file) => harness.logPlacement(file, "../../ort/"), `../../bundle/${file}`);
   await browser.close();
   const placed = (provider) => {
     const start = lines.findIndex((line) => line.includes(`placed on [${provider}]`));
@@ -29,7 +37,7 @@ export async function placementOf(address, graph) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const server = await serveHarness();
-  for (const graph of process.argv.length > 2 ? process.argv.slice(2) : ["render"]) {
+  for (const graph of process.argv.length > 2 ? process.argv.slice(2) : ["render.webgpu-fp32"]) {
     const { onGpu, onCpu, fromGpu, toGpu } = await placementOf(server.address, graph);
     console.log(`${graph}: ${onGpu} nodes on the GPU, ${onCpu.length} on the CPU`);
     for (const node of onCpu) console.log(`  on the CPU: ${node}`);
