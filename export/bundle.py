@@ -31,7 +31,7 @@ from .options import ExportOptions, Variant
 from .quantize import Search, search_layers
 from .signatures import TOLERANCES
 from .tracker import build_tracker_graphs
-from .webgpu import rewrite_for_webgpu
+from .webgpu import fill_channels, rewrite_for_webgpu
 from .writer import replace_folder, write_file, write_graph
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "models" / "weights" / "student.safetensors"
@@ -124,6 +124,8 @@ class _Assembly:
             for name in SIZED:
                 models[name] = fix_sizes(models[name], render_sizes(self.options.size))
         portable = models["render"]
+        fill_channels(portable)  # hosts that know no variants may run it on WebGPU all the same
+        store_half(portable)
         entries = {name: self._graph(name, models[name], Variant("wasm", "fp32")) for name in GRAPHS}
         presets = {
             path.stem: write_file(self.folder, f"presets/{path.name}", path.read_bytes())

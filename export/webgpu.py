@@ -17,7 +17,7 @@ def rewrite_for_webgpu(model: onnx.ModelProto) -> onnx.ModelProto:
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(model)
     _compare_without_booleans(rewritten)
-    _pad_channels(rewritten)
+    fill_channels(rewritten)
     onnx.checker.check_model(rewritten, full_check=True)
     return rewritten
 
@@ -39,8 +39,8 @@ def _compare_without_booleans(model: onnx.ModelProto) -> None:
     replace_nodes(model, nodes)
 
 
-def _pad_channels(model: onnx.ModelProto) -> None:
-    """Fill the input channels of convolutions up to a multiple of four.
+def fill_channels(model: onnx.ModelProto) -> None:
+    """Fill the input channels of convolutions up to a multiple of four. Changes the model.
 
     onnxruntime-web 1.30 reads wrong values on WebGPU where it cannot take channels by four or two: a 3×3 convolution of
     9 channels is plainly wrong (https://github.com/microsoft/onnxruntime/issues/29651). Zeros cost less than a check.
