@@ -13,7 +13,7 @@ import { placementOf } from "./placement.mjs";
 const { values: options } = parseArgs({ options: { seconds: { type: "string", default: "8" }, "no-gpu": { type: "boolean" } } });
 const SECONDS = Number(options.seconds);
 const PARITY_FRAMES = [0, 20, 40];
-const THREADS = 2;
+const THREADS = "2";
 const rows = [];
 
 /** A row of the table; `bound` is what it must reach, as a text that begins with ≤ or ≥. */
@@ -60,7 +60,7 @@ async function timings(address, folder) {
   row("camera, tracking + rendering at 256", result.mimicFps, "fps", "≥ 15");
   for (const size of [256, 512]) {
     row(`render ${size}: browser`, result.stages[size].render, "ms");
-    row(`render ${size}: native, ${THREADS} threads`, native[`render ${size}`], "ms");
+    row(`render ${size}: native, ${THREADS} threads, the same int8 graph`, native[`render ${size}`], "ms");
     row(`render ${size}: browser / native`, result.stages[size].render / native[`render ${size}`], "", "≤ 2.5");
   }
   row("follow the camera's face: browser", result.mimicStages.follow, "ms");
@@ -90,13 +90,16 @@ const folder = mkdtempSync(join(tmpdir(), "vivant-bench-"));
 const load = loadavg()[0];
 const server = await serveHarness();
 try {
-  runReference(join(folder, "small"), "--frames", PARITY_FRAMES.join(), "--threads", String(THREADS));
-  runReference(join(folder, "large"), "--scale", "2.2", "--sizes", "256,512", "--camera", "150", "--threads", String(THREADS));
+  for (const precision of ["fp32", "int8"]) {
+    runReference(join(folder, precision), "--frames", PARITY_FRAMES.join(), "--threads", THREADS, "--precision", precision);
+  }
+  const sizes = ["--scale", "2.2", "--sizes", "256,512", "--camera", "150", "--threads", THREADS, "--precision", "int8"];
+  runReference(join(folder, "large"), ...sizes);
   await timings(server.address, join(folder, "large"));
-  await parity(server.address, join(folder, "small"), "wasm-threads", PARITY_FRAMES, []);
+  await parity(server.address, join(folder, "int8"), "wasm-threads", PARITY_FRAMES, []);
   if (!options["no-gpu"]) {
-    row("nodes of render that leave the GPU", (await placementOf(server.address, "render")).onCpu.length, "", "≤ 0");
-    await parity(server.address, join(folder, "small"), "webgpu", [0], SOFTWARE_GPU);
+    row("nodes of render that leave the GPU", (await placementOf(server.address, "render.webgpu-fp32")).onCpu.length, "", "≤ 0");
+    await parity(server.address, join(folder, "fp32"), "webgpu", [0], SOFTWARE_GPU);
   }
 } finally {
   await server.close();

@@ -1,6 +1,7 @@
 """What native ONNX Runtime makes of a photo and a preset: frames to compare with the browser's, and times.
 
-    python scripts/reference.py OUT [--frames 0,10,20] [--sizes 256,512] [--threads 2] [--scale 2.2] [--camera 60]
+    python scripts/reference.py OUT [--frames 0,10,20] [--sizes 256,512] [--threads 2] [--precision int8] [--scale 2.2]
+        [--camera 60]
 
 Writes OUT/photo.png (decoded once, so that both hosts start from the same pixels), OUT/frame-NNN.png (as `vivant
 animate` renders them), OUT/camera.mjpeg (an animated sample, for browsers to take for a camera), OUT/reference.json.
@@ -40,12 +41,13 @@ def main() -> None:
     parser.add_argument("--frames", type=_numbers, default=[])
     parser.add_argument("--sizes", type=_numbers, default=[])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", default="fp32", help="int8 is what browsers run on processors")
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--scale", type=float, default=1.0, help="enlarges the photo, so that larger squares fit")
     parser.add_argument("--camera", type=int, default=0, help="frames of the clip to take for a camera")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    bundle = Bundle(BUNDLED, options.threads)
+    bundle = Bundle(BUNDLED, options.threads, options.precision)
     pixels = _scaled(load_photo(options.photo).pixels, options.scale)
     Image.fromarray(pixels).save(options.output / "photo.png")
     track = MotionTrack.load(bundle.preset(options.preset))

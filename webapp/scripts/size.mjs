@@ -10,11 +10,11 @@ const DIST = resolve(import.meta.dirname, "../dist");
 const COMPRESSED = new Set([".html", ".js", ".mjs", ".css", ".json", ".wasm", ".svg", ".webmanifest"]);
 /** As Cloudflare and Netlify compress; GitHub Pages knows only gzip. */
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } };
-/** Of ONNX Runtime's builds a browser loads one: see src/worker/runtime.ts. */
+/** Of ONNX Runtime's builds a browser loads one (src/worker/runtime.ts), and the graphs made for it (manifest.ts). */
 const BUILDS = [
-  ["CPU only", ""],
-  ["WebGPU with JSPI", ".jspi"],
-  ["WebGPU without JSPI", ".asyncify"],
+  ["CPU only", "", "wasm"],
+  ["WebGPU with JSPI", ".jspi", "webgpu"],
+  ["WebGPU without JSPI", ".asyncify", "webgpu"],
 ];
 
 const files = readdirSync(DIST, { recursive: true, withFileTypes: true })
@@ -37,8 +37,13 @@ console.log("      MB   brotli     gzip  file");
 for (const { name, bytes, sent, gzip } of files) console.log(`${mb(bytes)} ${mb(sent)} ${mb(gzip)}  ${name}`);
 const sum = (some, key) => some.reduce((total, file) => total + file[key], 0);
 let worst = 0;
-for (const [name, flavour] of BUILDS) {
-  const visited = files.filter((file) => (isRuntime(file) ? ofBuild(flavour)(file) : !file.name.startsWith("_")));
+const { graphs, variants } = JSON.parse(readFileSync(join(DIST, "bundle/manifest.json"), "utf8"));
+for (const [name, flavour, target] of BUILDS) {
+  const fitting = variants.filter((variant) => variant.target === target && variant.needs.length === 0);
+  const replaced = fitting.map((variant) => graphs[variant.graph]);
+  const unfit = variants.filter((variant) => !fitting.includes(variant));
+  const left = new Set([...replaced, ...unfit].map(({ file }) => `bundle/${file}`));
+  const visited = files.filter((file) => (isRuntime(file) ? ofBuild(flavour)(file) : !file.name.startsWith("_") && !left.has(file.name)));
   const total = sum(visited, "sent");
   worst = Math.max(worst, total);
   console.log(`${mb(total)} MB (${mb(sum(visited, "gzip")).trim()} with gzip) for a first visit, ${name}; limit ${LIMIT_MB} MB`);

@@ -10,6 +10,8 @@ export interface StoreOptions {
   /** The bundle's folder, absolute. */
   readonly folder: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Files of the bundle that stay in the cache if they are there; those that are loaded stay anyway. */
+  readonly keep?: readonly BundleFile[];
   /** Replaced in tests. */
   readonly fetch?: typeof fetch;
   readonly caches?: CacheStorage | undefined;
@@ -79,7 +81,7 @@ export async function loadFiles(files: readonly BundleFile[], options: StoreOpti
     for (let entry = waiting.shift(); entry; entry = waiting.shift()) loaded.set(entry.file, await loadOne(entry));
   };
   await Promise.all(Array.from({ length: PARALLEL }, work));
-  await forgetOthers(cache, files, options.folder);
+  await forgetOthers(cache, [...files, ...(options.keep ?? [])], options.folder);
   return loaded;
 }
 

@@ -27,6 +27,16 @@ export interface GraphFile extends BundleFile {
   readonly outputs: readonly TensorInfo[];
 }
 
+/** A graph made anew for one kind of host; it takes the place of the graph of that name. */
+export interface Variant extends GraphFile {
+  readonly graph: GraphName;
+  readonly target: Target;
+  /** Features that the GPU's shaders must have. */
+  readonly needs: readonly string[];
+}
+
+export type Target = "webgpu" | "wasm";
+
 export interface Thresholds {
   readonly presence: number;
   readonly min_face: number;
@@ -57,6 +67,7 @@ export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly graphs: Readonly<Record<GraphName, GraphFile>>;
+  readonly variants: readonly Variant[];
   readonly presets: Readonly<Record<string, BundleFile>>;
   readonly thresholds: Thresholds;
   readonly host: Host;
@@ -66,23 +77,30 @@ export interface Manifest {
 export function parseManifest(data: unknown): Manifest {
   const manifest = data as Partial<Manifest> & { format?: string };
   if (manifest?.format !== FORMAT) throw broken(`it is of the format ${manifest?.format}, not ${FORMAT}`);
-  for (const part of ["name", "version", "graphs", "presets", "thresholds", "host"] as const) {
+  for (const part of ["name", "version", "graphs", "variants", "presets", "thresholds", "host"] as const) {
     if (manifest[part] === undefined) throw broken(`it lacks ${part}`);
   }
-  const { graphs, presets } = manifest as Manifest;
+  const { graphs, variants, presets } = manifest as Manifest;
   for (const name of GRAPHS) {
     if (graphs[name] === undefined) throw broken(`it lacks the graph ${name}`);
   }
-  for (const { file, bytes, sha256 } of [...Object.values(graphs), ...Object.values(presets)]) {
+  for (const { file, bytes, sha256 } of [...Object.values(graphs), ...variants, ...Object.values(presets)]) {
     const sound = typeof file === "string" && Number.isInteger(bytes) && /^[0-9a-f]+$/.test(sha256);
     if (!sound || /^\/|\.\.|:/.test(file)) throw broken("it names a file that cannot be");
   }
   return manifest as Manifest;
 }
 
+/** The manifest as a host of that kind sees it: with the variants that were made for it. */
+export function fitted(manifest: Manifest, target: Target): Manifest {
+  const fitting = manifest.variants.filter((variant) => variant.target === target && variant.needs.length === 0);
+  const graphs = Object.fromEntries(fitting.map((variant) => [variant.graph, variant]));
+  return { ...manifest, graphs: { ...manifest.graphs, ...graphs }, variants: [] };
+}
+
 /** All files of a bundle besides the manifest. */
-export function filesOf(manifest: Manifest): BundleFile[] {
-  return [...Object.values(manifest.graphs), ...Object.values(manifest.presets)];
+export function filesOf({ graphs, variants, presets }: Manifest): BundleFile[] {
+  return [...Object.values(graphs), ...variants, ...Object.values(presets)];
 }
 
 function broken(why: string): EngineError {

@@ -10,10 +10,13 @@ import { Studio } from "./studio";
 
 type Handlers = { readonly [Name in CallName]: (request: Calls[Name][0]) => Promise<Calls[Name][1]> };
 
+const LOSS_SHOWS_MS = 500;
+
 const reader = new FrameReader();
 let studio: Studio | null = null;
 let player: Player | null = null;
 let job: FileJob | null = null;
+let lost = false;
 let last: Promise<unknown> = Promise.resolve();
 
 function send(message: Message, transfer: Transferable[] = []): void {
@@ -30,6 +33,13 @@ function exclusive<T>(work: () => Promise<T>): Promise<T> {
 function failure(error: unknown): Failure {
   if (error instanceof EngineError) return { code: error.code, message: error.message };
   return { code: "engine-failed", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Of a frame that failed because the GPU was lost, only the loss is told: it shows a moment later. */
+function report(error: unknown): void {
+  setTimeout(() => {
+    if (!lost) send({ kind: "error", failure: failure(error) });
+  }, LOSS_SHOWS_MS);
 }
 
 function started(): { studio: Studio; player: Player } {
@@ -50,13 +60,16 @@ const handlers: Handlers = {
     const loaded = await start({
       ...request,
       onDownload: (progress) => send({ kind: "download", progress }),
-      onLost: () => send({ kind: "lost" }),
+      onLost: () => {
+        lost = true;
+        send({ kind: "lost" });
+      },
     });
     studio = new Studio(loaded);
     player = new Player(studio, exclusive, {
       onFrame: (frame) => send({ kind: "frame", frame }, [frame.bitmap]),
       onStatistics: (statistics) => send({ kind: "statistics", statistics }),
-      onError: (error) => send({ kind: "error", failure: failure(error) }),
+      onError: report,
     });
     const presets = [...loaded.tracks].map(([name, track]) => track.preset(name));
     return { report: loaded.report, presets, maxPhotos: loaded.graphs.manifest.host.photo.max_count };

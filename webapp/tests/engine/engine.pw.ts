@@ -98,7 +98,7 @@ for (const [name, code, make] of [
 }
 
 test("a missing model is reported as a failed download", async ({ harnessPage }) => {
-  await harnessPage.route("**/render.onnx", (route) => route.fulfill({ status: 404 }));
+  await harnessPage.route("**/render*.onnx", (route) => route.fulfill({ status: 404 }));
   expect(await harnessPage.evaluate(() => harness.codeOf(harness.start("wasm")))).toBe("download-failed");
 });
 

@@ -1,24 +1,41 @@
 import { describe, expect, test } from "vitest";
-import { filesOf, parseManifest } from "../../src/worker/manifest";
+import { filesOf, fitted, parseManifest } from "../../src/worker/manifest";
 import { manifestJson, shippedManifest } from "./bundle";
 
 describe("the manifest", () => {
   test("of the shipped bundle names every graph, every preset and what a host needs", () => {
     const manifest = shippedManifest();
     expect(manifest.host.gains).toEqual(["pose", "expression", "eyes", "lips", "gaze"]);
-    expect(filesOf(manifest)).toHaveLength(10 + Object.keys(manifest.presets).length);
+    expect(filesOf(manifest)).toHaveLength(10 + manifest.variants.length + Object.keys(manifest.presets).length);
+  });
+
+  test.each(["webgpu", "wasm"] as const)("fitted to %s has the graphs that were made for it, each once", (target) => {
+    const manifest = shippedManifest();
+    const host = fitted(manifest, target);
+    expect(host.graphs.render.file).toContain(target);
+    expect(host.graphs.track).toBe(manifest.graphs.track);
+    expect(filesOf(host)).toHaveLength(10 + Object.keys(manifest.presets).length);
+  });
+
+  test("fitted leaves out what needs a feature of the GPU", () => {
+    const manifest = shippedManifest();
+    const variants = manifest.variants.map((variant) => ({ ...variant, needs: ["shader-f16"] }));
+    expect(fitted({ ...manifest, variants }, "webgpu").graphs).toEqual(manifest.graphs);
   });
 
   test("gives render everything it takes from encode, besides the target", () => {
-    const { encode, render } = shippedManifest().graphs;
-    const given = encode.outputs.map(({ name }) => name);
-    expect(render.inputs.map(({ name }) => name).filter((name) => !given.includes(name))).toEqual(["target"]);
+    for (const target of ["webgpu", "wasm"] as const) {
+      const { encode, render } = fitted(shippedManifest(), target).graphs;
+      const given = encode.outputs.map(({ name }) => name);
+      expect(render.inputs.map(({ name }) => name).filter((name) => !given.includes(name))).toEqual(["target"]);
+    }
   });
 
   test.each([
     ["no object", null],
     ["another format", { ...manifestJson(), format: "vivant-bundle-9" }],
     ["no host", { ...manifestJson(), host: undefined }],
+    ["no variants", { ...manifestJson(), variants: undefined }],
     ["no graphs", { ...manifestJson(), graphs: {} }],
     ["a file elsewhere", { ...manifestJson(), presets: { x: { file: "../x", bytes: 1, sha256: "0".repeat(64) } } }],
     ["a file of another host", { ...manifestJson(), presets: { x: { file: "http://a", bytes: 1, sha256: "0".repeat(64) } } }],

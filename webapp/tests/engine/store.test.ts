@@ -61,6 +61,17 @@ describe("the store of the models", () => {
     expect([...kept.keys()].filter((url) => url.includes("000000"))).toEqual([]);
   });
 
+  test("leaves what the bundle has for other backends", async () => {
+    const { kept, caches } = memoryCaches();
+    const [first, second] = await files();
+    if (!first || !second) throw new Error("two files are needed");
+    await loadFiles([first], { folder: FOLDER, caches, ...server() });
+    await loadFiles([second], { folder: FOLDER, caches, keep: [first, second], ...server() });
+    expect(kept.size).toBe(2);
+    await loadFiles([second], { folder: FOLDER, caches, ...server() });
+    expect(kept.size).toBe(1);
+  });
+
   test("fetches anew what was changed in the cache", async () => {
     const { kept, caches } = memoryCaches();
     await loadFiles(await files(), { folder: FOLDER, caches, ...server() });
