@@ -36,6 +36,14 @@ class NeutralChoice(StrEnum):
     auto = "auto"
 
 
+class PrecisionChoice(StrEnum):
+    """What the frames are computed in."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    int8 = "int8"
+
+
 class SizeChoice(StrEnum):
     """Pixels on a side of the drawn square."""
 
@@ -107,6 +115,10 @@ def animate_command(
     thumbnail: Annotated[
         bool, typer.Option("--thumbnail", help="Put a small picture of the photo into the clip's signed manifest.")
     ] = False,
+    precision: Annotated[
+        PrecisionChoice,
+        typer.Option(help="Of the frames' graph; auto is the faster int8 where the bundle has it."),
+    ] = PrecisionChoice.auto,
     json_summary: JsonOption = False,
     threads: ThreadsOption = None,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
@@ -138,7 +150,7 @@ def animate_command(
     motion_name = Path(motion).stem if Path(motion).suffix else motion
     jobs = plan_outputs(photos, motion_name, output)
     credentials = find_credentials(certificate, key) if certificate or key else None
-    bundle = Bundle(bundle_folder, threads)
+    bundle = Bundle(bundle_folder, threads, precision.value)
     with progress_bar() as progress:
         played = load_motion(bundle, motion, transfer.value, neutral.value, smooth, progress)
     failed = 0

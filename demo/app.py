@@ -44,7 +44,7 @@ class Demo:
     """
 
     def __init__(self, bundle_folder: Path, limits: Limits, threads: int | None) -> None:
-        self.bundle = Bundle(bundle_folder, threads)
+        self.bundle = Bundle(bundle_folder, threads, "auto")
         self._folder = tempfile.TemporaryDirectory(prefix="vivant-demo-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name).resolve()
         os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", NOTICE_SECONDS)

@@ -20,7 +20,7 @@ def export(
     size: int | None = None,
     photos: int = 1,
     calibration: Sequence[Path | str] = (),
-    max_loss: float = 0.2,
+    max_loss: float = 0.15,
 ) -> Bundle:
     """Export a student's checkpoint and open the bundle.
 

@@ -22,16 +22,15 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     widen_weights(half)
     chosen = _between_convolutions(half)
     constants = constants_of(half)
-    of_chosen = {output for node in half.graph.node if node.name in chosen for output in node.output}
-    read_outside = {name for node in half.graph.node if node.name not in chosen for name in node.input}
+    read_outside = {name for node in half.graph.node if node.output[0] not in chosen for name in node.input}
     read_outside |= {value.name for value in half.graph.output}
     made: dict[str, str] = {}
     nodes: list[onnx.NodeProto] = []
     for node in half.graph.node:
-        if node.name in chosen:
+        if node.output[0] in chosen:
             for i in _data_inputs(node):
                 name = node.input[i]
-                if name in of_chosen:
+                if name in chosen:
                     node.input[i] = f"{name}_half"
                 elif name in constants:
                     node.input[i] = _half_constant(half, name, constants[name], made)
@@ -54,20 +53,18 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _between_convolutions(model: onnx.ModelProto) -> set[str]:
-    """Names of the convolutions, and of nodes that read nothing but them, constants, and each other."""
+    """Outputs of the convolutions, and of nodes that read nothing but those, constants, and each other."""
     inferred = shape_inference.infer_shapes(model)
     floats = {v.name for v in inferred.graph.value_info if v.type.tensor_type.elem_type == TensorProto.FLOAT}
     constants = constants_of(model)
     chosen: set[str] = set()
-    made: set[str] = set()
     for node in model.graph.node:  # in topological order
         data = [node.input[i] for i in _data_inputs(node)]
         computed = [name for name in data if name not in constants]
         if node.op_type == "Conv" or (
-            node.op_type in BETWEEN and computed and all(name in made and name in floats for name in computed)
+            node.op_type in BETWEEN and computed and all(name in chosen and name in floats for name in computed)
         ):
-            chosen.add(node.name)
-            made |= set(node.output)
+            chosen |= set(node.output)
     return chosen
 
 

@@ -59,7 +59,7 @@ class ExportOptions:
     size: int | None = None
     photos: int = 1
     calibration: Sequence[Path] = ()
-    max_loss: float = 0.2
+    max_loss: float = 0.15
 
     def __post_init__(self) -> None:
         if not self.precisions or set(self.precisions) - set(PRECISIONS):

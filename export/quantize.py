@@ -82,7 +82,7 @@ class Quantizer:
             quantizer = QDQQuantizer(
                 model,
                 per_channel=True,
-                reduce_range=False,
+                reduce_range=True,  # older x86 processors add two products in 16 bits, where 8-bit weights overflow
                 weight_qType=QuantType.QInt8,
                 activation_qType=QuantType.QUInt8,
                 tensors_range=self._ranges,
@@ -125,7 +125,8 @@ def search_layers(
         layers.append(Layer(name, quantizer.macs[name], loss_of([name])))
         if progress:
             progress("weighing layers", done + 1, len(candidates))
-    layers.sort(key=lambda layer: layer.loss.worst_part / layer.macs)
+    # One that alone takes half of what may be lost stays fp32, so that many others can become int8.
+    layers.sort(key=lambda x: (x.loss.worst_part > max_loss / 2, x.loss.worst_part / x.macs))
     return _bisect(quantizer, layers, loss_of, max_loss)
 
 

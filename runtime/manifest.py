@@ -24,6 +24,16 @@ class File:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A graph made anew for one kind of host, "webgpu" or "wasm" (which native processors can run, too)."""
+
+    graph: str
+    target: str
+    precision: str
+    file: File
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """When a face may be animated.
 
@@ -45,6 +55,7 @@ class Manifest:
     name: str
     version: str
     graphs: Mapping[str, File]
+    variants: tuple[Variant, ...]
     presets: Mapping[str, File]
     thresholds: Thresholds
     training: Mapping[str, Any]
@@ -67,6 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
             name=str(data["name"]),
             version=str(data["version"]),
             graphs=_files(data["graphs"]),
+            variants=tuple(_variant(entry) for entry in data.get("variants", [])),
             presets=_files(data["presets"]),
             thresholds=_thresholds(data["thresholds"]),
             training=dict(data.get("training", {})),
@@ -79,11 +91,16 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def _file(entry: dict[str, Any]) -> File:
+    return File(str(entry["file"]), int(entry["bytes"]), str(entry["sha256"]))
+
+
 def _files(entries: dict[str, dict[str, Any]]) -> dict[str, File]:
-    return {
-        str(name): File(str(entry["file"]), int(entry["bytes"]), str(entry["sha256"]))
-        for name, entry in entries.items()
-    }
+    return {str(name): _file(entry) for name, entry in entries.items()}
+
+
+def _variant(entry: dict[str, Any]) -> Variant:
+    return Variant(str(entry["graph"]), str(entry["target"]), str(entry["precision"]), _file(entry))
 
 
 def _thresholds(entry: dict[str, Any]) -> Thresholds:

@@ -60,23 +60,32 @@ class Bundle:
     Args:
         folder: holds `manifest.json` and the files it names.
         threads: threads that one graph may use; by default all processors this process may use.
+        precision: "fp32"; "int8" for the graphs that have such a variant: faster, and what the web app runs on CPUs;
+            "auto" for int8 where the bundle has it.
 
     Raises:
-        BundleError: the folder is no bundle, or a file is missing or differs from what the manifest says.
+        BundleError: the folder is no bundle, a file is missing or differs from what the manifest says, or no graph has
+            a variant in that precision.
     """
 
-    def __init__(self, folder: Path = BUNDLED, threads: int | None = None) -> None:
+    def __init__(self, folder: Path = BUNDLED, threads: int | None = None, precision: str = "fp32") -> None:
         self.folder = folder
         self.threads = threads or available_threads()
         self.manifest: Manifest = read_manifest(folder)
         self._graphs: dict[str, Graph] = {}
-        for entry in (*self.manifest.graphs.values(), *self.manifest.presets.values()):
+        self._files = dict(self.manifest.graphs)
+        if precision != "fp32":
+            made = {v.graph: v.file for v in self.manifest.variants if (v.target, v.precision) == ("wasm", "int8")}
+            if precision == "int8" and not made:
+                raise BundleError(f"The bundle {folder} has no graphs in int8.")
+            self._files |= made
+        for entry in (*self._files.values(), *self.manifest.presets.values()):
             self._check_size(entry)
 
     def graph(self, name: str) -> Graph:
         """The graph of that name; its file's SHA-256 is checked before ONNX Runtime sees it."""
         if name not in self._graphs:
-            if name not in self.manifest.graphs:
+            if name not in self._files:
                 raise BundleError(f"The bundle {self.folder} has no graph {name!r}.")
             content = self.content(name)
             threads = 1 if name in SINGLE_THREADED else self.threads
@@ -85,7 +94,7 @@ class Bundle:
 
     def content(self, name: str) -> bytes:
         """The checked file of a graph."""
-        return self._read(self.manifest.graphs[name])
+        return self._read(self._files[name])
 
     def preset(self, name: str) -> Path:
         """The checked file of the preset motion `name`; raises KeyError if there is none of that name."""

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+import shutil
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 import torch
-from vivant.export.bundle import export_bundle
+from vivant.export import export
+from vivant.export.bundle import TRACKER, export_bundle
+from vivant.export.integrity import check_bundle, digest_of
+from vivant.export.rules import predict_fallbacks
 from vivant.export.signatures import TENSORS
-from vivant.export.verify import VerificationError, verify_bundle
+from vivant.export.verify import VerificationError, verify_bundle, verify_precisions
 from vivant.models.student import Student, save_student
 from vivant.runtime.manifest import GRAPHS
 from vivant.runtime.session import BUNDLED, Bundle
 
+SAMPLES = BUNDLED.parent / "samples"
 LIMIT = 16e6  # bytes of a whole bundle
 
 
@@ -40,7 +45,9 @@ def test_shipped_bundle_is_what_its_manifest_says() -> None:
     assert set(manifest["graphs"]) == set(GRAPHS)
     assert sum(entry["bytes"] for entry in files) < LIMIT
     present = {str(path.relative_to(BUNDLED)) for path in BUNDLED.rglob("*") if path.is_file()}
-    assert present == {entry["file"] for entry in files} | {"manifest.json"}
+    variants = {entry["file"] for entry in manifest.get("variants", [])}
+    assert present == {entry["file"] for entry in files} | variants | {"manifest.json"}
+    check_bundle(BUNDLED)
 
 
 def test_graphs_are_plain_onnx() -> None:
@@ -65,7 +72,55 @@ def test_shipped_bundle_equals_torch() -> None:
 def test_export_is_reproducible(untrained: tuple[Path, Path], tmp_path: Path) -> None:
     checkpoint, bundle = untrained
     export_bundle(checkpoint, tmp_path / "again")
-    assert (tmp_path / "again" / "manifest.json").read_bytes() == (bundle / "manifest.json").read_bytes()
+    written = {path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file()}
+    assert written == {p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*") if p.is_file()}
+    for name in written:
+        assert (tmp_path / "again" / name).read_bytes() == (bundle / name).read_bytes(), name
+
+
+def test_graphs_say_what_they_are(untrained: tuple[Path, Path]) -> None:
+    """Source, versions and licence stand inside of every graph; opset and operators are those that all targets run."""
+    checkpoint, bundle = untrained
+    check_bundle(bundle)
+    for path in bundle.glob("*.onnx"):
+        facts = {prop.key: prop.value for prop in onnx.load(str(path)).metadata_props}
+        assert facts["licence"]
+        assert facts["graph"] == path.name.split(".")[0]
+        assert not any(key.startswith("onnxsim") for key in facts)
+        if facts["graph"] in TRACKER:
+            assert facts["source"].startswith("MediaPipe")
+        else:
+            assert facts["weights_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+            assert facts["tool.torch"] == version("torch")
+
+
+def test_the_webgpu_variant_gives_the_same_frames_and_stays_on_the_gpu(untrained: tuple[Path, Path]) -> None:
+    checkpoint, bundle = untrained
+    (variant,) = json.loads((bundle / "manifest.json").read_text())["variants"]
+    assert (variant["target"], variant["precision"]) == ("webgpu", "fp32")
+    assert predict_fallbacks(onnx.load(str(bundle / variant["file"]))) == []
+    assert predict_fallbacks(onnx.load(str(bundle / "render.onnx"))) != []
+    losses = verify_precisions(bundle, checkpoint, [SAMPLES / "astronaut.jpg"])
+    assert [loss.name for loss in losses] == ["render", "render webgpu-fp32"]
+    assert all(loss.passed and loss.loss.largest <= 1 for loss in losses)
+
+
+def test_half_precision_for_one_size_by_the_python_interface(untrained: tuple[Path, Path], tmp_path: Path) -> None:
+    """It is smaller, keeps the picture, and says its size."""
+    checkpoint, plain = untrained
+    photo = SAMPLES / "astronaut.jpg"
+    half = export(checkpoint, tmp_path / "half", precision="fp16", target="webgpu", size=256)
+    assert half.manifest.graphs["render"].bytes < (plain / "render.onnx").stat().st_size
+    graph = onnx.load(str(half.folder / "render.onnx")).graph
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert convolutions
+    assert {kinds[node.input[1]] for node in convolutions} == {onnx.TensorProto.FLOAT16}
+    (loss,) = verify_precisions(half.folder, checkpoint, [photo])
+    assert loss.precision == "fp16"
+    assert loss.passed, loss
+    render = json.loads((half.folder / "manifest.json").read_text())["graphs"]["render"]
+    assert [tensor["shape"] for tensor in render["outputs"]] == [[256, 256, 4]]
 
 
 def test_weights_of_another_student_are_refused(untrained: tuple[Path, Path]) -> None:
@@ -76,31 +131,31 @@ def test_weights_of_another_student_are_refused(untrained: tuple[Path, Path]) ->
 def test_changed_graph_is_noticed(untrained: tuple[Path, Path], tmp_path: Path) -> None:
     """A verification that cannot fail proves nothing: other weights in `render` must show."""
     checkpoint, bundle = untrained
-    other = tmp_path / "bundle"
-    export_bundle(checkpoint, other)
+    other = Path(shutil.copytree(bundle, tmp_path / "bundle"))
     model = onnx.load(str(bundle / "render.onnx"))
-    weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
-    values = onnx.numpy_helper.to_array(weight)
-    if values.dtype != np.float32:
-        pytest.fail("the largest initialiser of render is no weight")
+    changed = 0
     for tensor in model.graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
-        if array.dtype == np.float32 and array.ndim == 4 and array.shape[2:] == (3, 3):
-            tensor.CopyFrom(onnx.numpy_helper.from_array(array * 1.5, tensor.name))
+        if array.ndim == 4 and array.shape[2:] == (3, 3):
+            tensor.CopyFrom(onnx.numpy_helper.from_array((array * 1.5).astype(array.dtype), tensor.name))
+            changed += 1
+    assert changed > 20
     content = model.SerializeToString()
     (other / "render.onnx").write_bytes(content)
     manifest = json.loads((other / "manifest.json").read_text())
     manifest["graphs"]["render"] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (other / "manifest.json").write_text(json.dumps(manifest))
-    results = {d.graph: d for d in verify_bundle(other, checkpoint)}
+    (other / "manifest.json").write_text(json.dumps(manifest | {"digest": digest_of(manifest)}))
+    photos = [SAMPLES / "astronaut.jpg"]
+    results = {d.graph: d for d in verify_bundle(other, checkpoint, photos, seeds=())}
     assert not results["render"].passed
     assert results["retarget"].passed
+    losses = {loss.name: loss for loss in verify_precisions(other, checkpoint, photos)}
+    assert not losses["render"].passed
+    assert losses["render webgpu-fp32"].passed
 
 
 def test_failed_export_leaves_the_old_bundle(untrained: tuple[Path, Path], tmp_path: Path) -> None:
-    checkpoint, _ = untrained
-    output = tmp_path / "bundle"
-    export_bundle(checkpoint, output)
+    output = Path(shutil.copytree(untrained[1], tmp_path / "bundle"))
     before = (output / "manifest.json").read_bytes()
     (tmp_path / "no.safetensors").write_bytes(b"not a checkpoint")
     with pytest.raises(Exception, match=r".+"):

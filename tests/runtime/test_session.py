@@ -130,3 +130,16 @@ def test_the_runtime_and_the_commands_need_no_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_int8_takes_the_place_of_the_graphs_that_have_it(bundle: Bundle) -> None:
+    fast, auto = (Bundle(bundle.folder, precision=precision) for precision in ("int8", "auto"))
+    assert fast.content("render") == auto.content("render") != bundle.content("render")
+    assert fast.content("track") == bundle.content("track")
+    assert fast.graph("render").inputs == bundle.graph("render").inputs
+
+
+def test_where_there_is_no_int8_auto_is_fp32(copy: Path) -> None:
+    assert Bundle(copy, precision="auto").content("render") == Bundle(copy).content("render")
+    with pytest.raises(BundleError, match="no graphs in int8"):
+        Bundle(copy, precision="int8")
