@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from .adversarial_layers import instance_norm
 from .anchors import FACE
-from .compose import background_plate, blend, render
+from .compose import background_plate, blend, double_texture, render_doubled
 from .geometry import fit_affine, pixel_grid, sample, soft_assignment
 from .patch import head_slopes
 from .refiner import FlowRefiner, RefinerConfig
@@ -81,7 +81,7 @@ class WarpBranch(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         # Logits per unit of: difference of expression, of the head's slopes, and distance moved (normalised).
-        self.prior = nn.Parameter(torch.tensor([100.0, 8.0, 4.0]).log())
+        self.prior = nn.Parameter(torch.tensor([400.0, 32.0, 16.0]).log())
 
     def train(self, mode: bool = True) -> WarpBranch:
         """The refiner's batch norms keep their statistics: batches are small, and processes must agree."""
@@ -122,7 +122,7 @@ class WarpBranch(nn.Module):
             motion = self.refiner(features, own, target)
             plate = background_plate(small, mattes)
             maps = blend(motion, features[:, 3:4].float(), plate)
-            return render(pictures, maps), maps.flow, motion.matte
+            return render_doubled(double_texture(pictures), maps), maps.flow, motion.matte
 
     @staticmethod
     def _difference(own: Tensor, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,21 +32,21 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Adaptation:
-    """Settings of fine-tuning; the paper: 40 epochs over the photos, rates as in meta-learning.
+    """Settings of fine-tuning; the paper: 40 epochs over the photos.
 
     moved: share of the targets whose only source is their own photo, moved by the geometry; with one photo all are.
     """
 
     epochs: int = 40
     batch: int = 4
-    rate: float = 5e-5
-    judge_rate: float = 2e-4
+    rate: float = 6e-4
+    judge_rate: float = 4e-4
     moved: float = 0.3
     weights: LossWeights = field(default_factory=lambda: RECIPES["full"].weights)
     seed: int = 0
 
 
-PAPER: Final = Adaptation(weights=RECIPES["paper"].weights)
+PAPER: Final = Adaptation(rate=5e-5, judge_rate=2e-4, weights=RECIPES["paper"].weights)
 
 
 def adaptation_of(name: str, epochs: int | None = None) -> Adaptation:
