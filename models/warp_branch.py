@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from .adversarial_layers import instance_norm
 from .anchors import FACE
-from .compose import background_plate, blend, double_texture, render_doubled
+from .compose import background_plate, blend, render
 from .geometry import fit_affine, pixel_grid, sample, soft_assignment
 from .patch import head_slopes
 from .refiner import FlowRefiner, RefinerConfig
@@ -122,7 +122,7 @@ class WarpBranch(nn.Module):
             motion = self.refiner(features, own, target)
             plate = background_plate(small, mattes)
             maps = blend(motion, features[:, 3:4].float(), plate)
-            return render_doubled(double_texture(pictures), maps), maps.flow, motion.matte
+            return render(pictures, maps), maps.flow, motion.matte
 
     @staticmethod
     def _difference(own: Tensor, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
