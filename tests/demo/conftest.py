@@ -111,9 +111,9 @@ def chromium_path() -> str:
     return CHROMIUM
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Playwright's interface to Chromium."""
+    """Playwright's interface to Chromium; a process has room for one at a time, and other tests start their own."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="pages are driven by playwright")
     with sync_api.sync_playwright() as playwright:
         yield playwright.chromium
