@@ -16,8 +16,8 @@ from ..runtime.errors import VivantError
 
 KEPT_RESULTS: Final = 3  # of each visitor: the page shows one, and may still be fetching the one before
 IDLE_SECONDS: Final = 1800
-SWEEP_SECONDS: Final = 60
-STRAY_SECONDS: Final = 120  # an upload that was broken off is a file that nobody writes to any more
+SWEEP_SECONDS: Final = 20
+STRAY_SECONDS: Final = 60  # an upload that was broken off is a file that nobody writes to any more
 
 
 class Cancelled(VivantError):

@@ -29,10 +29,13 @@ vivant demo --bundle my-bundle       # this page, with the tab "Export" at work
 ```
 """
 WHAT: Final = """
-Makes the bundle anew from the shipped weights: the ONNX graphs (opset 17, fp32 arithmetic; weights that are
-half-precision numbers are stored as such), presets and manifest. The zip also holds `report.md`: the largest difference
-between each graph and torch, and its milliseconds on this machine. The same files serve ONNX Runtime and browsers.
+Makes the bundle anew from the shipped weights: ONNX graphs (opset 17), presets and manifest. `all` makes a portable
+fp32 bundle, with variants of the frames' graph in the precisions that you choose; `webgpu` and `wasm` make one for such
+hosts alone. The zip also holds `report.md`: how far each graph is from torch, what each precision costs the picture,
+and milliseconds on this machine. int8 takes some minutes: it searches for the layers that bear it.
 """
+PRECISIONS: Final = ("fp32", "fp16", "int8")
+TARGETS: Final = ("all", "webgpu", "wasm")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class Row:
     graph: str
     largest: float
     tolerance: float
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """What a viewer loses by one `render`: bytes of its file, mean grey levels against torch."""
+
+    name: str
+    size: int
+    whole: float
+    mouth: float
+    eyes: float
 
 
 def missing_modules() -> list[str]:
@@ -57,47 +71,75 @@ def export_tab(studio: Studio) -> None:
         gr.Markdown(f"{HOW}\nMissing here: {', '.join(missing)}.", elem_id="export-how")
         return
     gr.Markdown(WHAT)
+    with gr.Row():
+        precisions = gr.CheckboxGroup(PRECISIONS, value=["fp32", "int8"], label="Precision")
+        target = gr.Radio(TARGETS, value="all", label="For which hosts")
     run = gr.Button("Export and verify", variant="primary", size="lg", elem_id="export")
     report = gr.Markdown()
     file = gr.File(label="The bundle", interactive=False)
 
-    def export(request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[str, str]:  # noqa: B008
-        """Exports and verifies the bundle; returns its report (Markdown) and a zip of it."""
+    def export(
+        precisions: list[str],
+        target: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[str, str]:
+        """Exports and verifies the bundle; returns its report (Markdown) and a zip of it.
+
+        Args:
+            precisions: of "fp32", "fp16" (for webgpu), "int8" (for wasm).
+            target: "all", "webgpu" or "wasm".
+        """
         with told(), studio.job(request.session_hash, True, []) as job:
             folder = job.folder / "bundle"
-            progress((0, 3), desc="Exporting")
-            rows = _export(folder, progress)
+            rows, losses = _export(folder, tuple(precisions), target, progress)
             progress((2, 3), desc="Timing")
-            text = report_of(rows, bench(folder, SAMPLES / "astronaut.jpg", threads=(1,), sizes=(256, 512), runs=5))
+            timings = bench(folder, SAMPLES / "astronaut.jpg", threads=(1,), sizes=(256, 512), runs=5)
+            text = report_of(rows, losses, timings)
             (folder / "report.md").write_text(text, encoding="utf-8")
             zipped = shutil.make_archive(str(job.folder / "vivant-bundle"), "zip", folder)
             shutil.rmtree(folder)
             return text, zipped
 
     run.click(
-        export, None, [report, file], api_name="export", concurrency_limit=1, concurrency_id="export",
+        export, [precisions, target], [report, file], api_name="export", concurrency_limit=1, concurrency_id="export",
         show_progress_on=[report],
     )  # fmt: skip
 
 
-def _export(folder: Path, progress: gr.Progress) -> list[Row]:
+def _export(
+    folder: Path, precisions: tuple[str, ...], target: str, progress: gr.Progress
+) -> tuple[list[Row], list[LossRow]]:
     """Exports and verifies; imported here because both need torch."""
     from ..export.bundle import WEIGHTS, export_bundle
-    from ..export.verify import verify_bundle
+    from ..export.options import ExportOptions
+    from ..export.verify import verify_bundle, verify_precisions
 
     if not WEIGHTS.is_file():
         raise VivantError("The student's weights are not part of this installation, so nothing can be exported.")
-    export_bundle(None, folder)
-    progress((1, 3), desc="Verifying against torch")
-    return [Row(d.graph, d.largest, d.tolerance) for d in verify_bundle(folder)]
+    options = ExportOptions(precisions, target)  # type: ignore[arg-type] (it checks them)
+
+    def show(stage: str, done: int, total: int) -> None:
+        progress((done, total), desc=stage.capitalize())
+
+    export_bundle(None, folder, options=options, progress=show)
+    progress((0, 2), desc="Verifying against torch")
+    rows = [Row(d.graph, d.largest, d.tolerance) for d in verify_bundle(folder)]
+    progress((1, 2), desc="Comparing pictures")
+    losses = [LossRow(p.name, p.bytes, p.loss.whole, p.loss.mouth, p.loss.eyes) for p in verify_precisions(folder)]
+    return rows, losses
 
 
-def report_of(rows: Sequence[Row], timings: Sequence[Timing]) -> str:
+def report_of(rows: Sequence[Row], losses: Sequence[LossRow], timings: Sequence[Timing]) -> str:
     """The report, Markdown."""
     lines = ["### Against torch", "", "| graph | largest difference | tolerance | |", "| --- | --- | --- | --- |"]
     for row in rows:
         verdict = "passed" if row.largest <= row.tolerance else "**FAILED**"
         lines.append(f"| {row.graph} | {row.largest:.2g} | {row.tolerance:.2g} | {verdict} |")
+    lines += ["", "### What a viewer loses, grey levels of 255", "", "| graph | MB | frame | mouth | eyes |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for loss in losses:
+        lines.append(f"| {loss.name} | {loss.size / 1e6:.1f} | {loss.whole:.3f} | {loss.mouth:.3f} | {loss.eyes:.3f} |")
     lines += ["", "### On this machine, one thread", "", "| graph | size | median ms |", "| --- | --- | --- |"]
     lines += [f"| {timing.graph} | {timing.size or ''} | {timing.milliseconds:.2f} |" for timing in timings]
     return "\n".join(lines) + "\n"

@@ -60,6 +60,14 @@ def test_the_readmes_example_runs(demo: Demo, photo: Path, capsys: pytest.Captur
     shutil.rmtree(Path(printed[-1].split(" ")[0]).parent)
 
 
+def test_what_cannot_be_exported_is_told_before_any_work(client: Any) -> None:
+    pytest.importorskip("torch", reason="exporting needs the extra: pip install 'vivant[export]'")
+    with pytest.raises(gradio_client.exceptions.AppError, match="fp16 for wasm is not exported"):
+        client.predict(precisions=["fp16"], target="wasm", api_name="/export")
+    with pytest.raises(gradio_client.exceptions.AppError, match="A precision is one of fp32, fp16, int8"):
+        client.predict(precisions=[], target="all", api_name="/export")
+
+
 def test_endpoints_are_named_and_documented(client: Any) -> None:
     described = client.view_api(return_format="dict")["named_endpoints"]
     assert {"/animate", "/compare", "/presets"} <= set(described) <= {"/animate", "/compare", "/presets", "/export"}
