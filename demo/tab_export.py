@@ -3,9 +3,8 @@
 import importlib.util
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import gradio as gr
 
@@ -15,6 +14,9 @@ from ..runtime.session import BUNDLED
 from .examples import SAMPLES
 from .page import told
 from .studio import Studio
+
+if TYPE_CHECKING:  # needs torch, which a Space does not have
+    from ..export.verify import Difference, PrecisionLoss
 
 NEEDED: Final = ("torch", "onnx", "onnxscript", "onnxsim")
 HOW: Final = """
@@ -36,26 +38,6 @@ and milliseconds on this machine. int8 takes some minutes: it searches for the l
 """
 PRECISIONS: Final = ("fp32", "fp16", "int8")
 TARGETS: Final = ("all", "webgpu", "wasm")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the report: a graph's largest difference to torch, and what is allowed."""
-
-    graph: str
-    largest: float
-    tolerance: float
-
-
-@dataclass(frozen=True)
-class LossRow:
-    """What a viewer loses by one `render`: bytes of its file, mean grey levels against torch."""
-
-    name: str
-    size: int
-    whole: float
-    mouth: float
-    eyes: float
 
 
 def missing_modules() -> list[str]:
@@ -109,7 +91,7 @@ def export_tab(studio: Studio) -> None:
 
 def _export(
     folder: Path, precisions: tuple[str, ...], target: str, progress: gr.Progress
-) -> tuple[list[Row], list[LossRow]]:
+) -> tuple[list["Difference"], list["PrecisionLoss"]]:
     """Exports and verifies; imported here because both need torch."""
     from ..export.bundle import WEIGHTS, export_bundle
     from ..export.options import ExportOptions
@@ -124,22 +106,25 @@ def _export(
 
     export_bundle(None, folder, options=options, progress=show)
     progress((0, 2), desc="Verifying against torch")
-    rows = [Row(d.graph, d.largest, d.tolerance) for d in verify_bundle(folder)]
+    rows = verify_bundle(folder)
     progress((1, 2), desc="Comparing pictures")
-    losses = [LossRow(p.name, p.bytes, p.loss.whole, p.loss.mouth, p.loss.eyes) for p in verify_precisions(folder)]
+    losses = verify_precisions(folder)
     return rows, losses
 
 
-def report_of(rows: Sequence[Row], losses: Sequence[LossRow], timings: Sequence[Timing]) -> str:
+def report_of(rows: Sequence["Difference"], losses: Sequence["PrecisionLoss"], timings: Sequence[Timing]) -> str:
     """The report, Markdown."""
     lines = ["### Against torch", "", "| graph | largest difference | tolerance | |", "| --- | --- | --- | --- |"]
     for row in rows:
-        verdict = "passed" if row.largest <= row.tolerance else "**FAILED**"
+        verdict = "passed" if row.passed else "**FAILED**"
         lines.append(f"| {row.graph} | {row.largest:.2g} | {row.tolerance:.2g} | {verdict} |")
     lines += ["", "### What a viewer loses, grey levels of 255", "", "| graph | MB | frame | mouth | eyes |"]
     lines.append("| --- | --- | --- | --- | --- |")
-    for loss in losses:
-        lines.append(f"| {loss.name} | {loss.size / 1e6:.1f} | {loss.whole:.3f} | {loss.mouth:.3f} | {loss.eyes:.3f} |")
+    for made in losses:
+        loss = made.loss
+        lines.append(
+            f"| {made.name} | {made.bytes / 1e6:.1f} | {loss.whole:.3f} | {loss.mouth:.3f} | {loss.eyes:.3f} |"
+        )
     lines += ["", "### On this machine, one thread", "", "| graph | size | median ms |", "| --- | --- | --- |"]
     lines += [f"| {timing.graph} | {timing.size or ''} | {timing.milliseconds:.2f} |" for timing in timings]
     return "\n".join(lines) + "\n"

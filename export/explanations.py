@@ -14,7 +14,7 @@ EXPLANATIONS: Final = {
     "DequantizeLinear": "From int8 at the border of the networks, and between them around additions and upsampling.",
     "GridSample": "Moves the photo's own pixels, three channels at full size, and places the patches: memory.",
     "Resize": "Enlarges the six maps to the output's size, the decoders' features and the patches' flows.",
-    "Softmax": "Shares of 176 anchors in 4096 points, twice, and of the patches' anchors: exponentials.",
+    "Softmax": "Shares of 176 anchors in 4096 points, of as many in 1024, and of the patches' anchors: exponentials.",
     "MatMul": "Weighted sums of the anchors' motion by those shares.",
     "Mul": "The last multiplication by the warped picture, at full size, and the masks.",
     "Add": "The last addition to the warped picture, at full size, and the networks' residual connections.",

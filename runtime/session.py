@@ -15,6 +15,7 @@ from .errors import BundleError
 from .manifest import File, Manifest, read_manifest
 
 BUNDLED: Final = Path(__file__).resolve().parents[1] / "models" / "bundle"
+PRECISIONS: Final = ("fp32", "int8", "auto")
 # Hundreds of tiny nodes: handing each to a second thread costs more than it saves (`track` takes twice as long on two).
 SINGLE_THREADED: Final = frozenset({"detect", "detect_far", "track", "head", "motion", "retarget"})
 Tensors = dict[str, np.ndarray]
@@ -66,9 +67,12 @@ class Bundle:
     Raises:
         BundleError: the folder is no bundle, a file is missing or differs from what the manifest says, or no graph has
             a variant in that precision.
+        ValueError: there is no such precision.
     """
 
     def __init__(self, folder: Path = BUNDLED, threads: int | None = None, precision: str = "fp32") -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f"A precision is one of {', '.join(PRECISIONS)}, not {precision!r}.")
         self.folder = folder
         self.threads = threads or available_threads()
         self.manifest: Manifest = read_manifest(folder)

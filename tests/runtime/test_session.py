@@ -143,3 +143,8 @@ def test_where_there_is_no_int8_auto_is_fp32(copy: Path) -> None:
     assert Bundle(copy, precision="auto").content("render") == Bundle(copy).content("render")
     with pytest.raises(BundleError, match="no graphs in int8"):
         Bundle(copy, precision="int8")
+
+
+def test_a_precision_that_does_not_exist_is_no_other(bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match="not 'int4'"):
+        Bundle(bundle.folder, precision="int4")
