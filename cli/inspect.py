@@ -12,18 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..runtime.inspection import INTACT, Inspection, files_of, inspect_file
+from ..runtime.marks import MARKS
 from .console import JsonOption, note, out, say
 
 UNREADABLE, ABSENT, BROKEN = 2, 3, 4
 STYLES: Final = {"trusted": "bold green", "valid": "green", "self-signed": "green", "broken": "bold red"}
-MEANINGS: Final = {
-    "trusted": "intact, signed by somebody you trust",
-    "valid": "intact; whether the signer is who the certificate says was not checked (--trust)",
-    "self-signed": "intact; nobody vouches for the signer's name",
-    "broken": "changed after it was signed, or its manifest is damaged",
-    "absent": "no Content Credentials; that proves nothing, for they are easily removed",
-    "unreadable": "cannot be read",
-}
+MEANINGS: Final[dict[str, str]] = MARKS["states"] | {"valid": f"{MARKS['states']['valid']} (--trust)"}
 
 
 def inspect_command(

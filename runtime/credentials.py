@@ -13,16 +13,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from .errors import CredentialsError
+from .marks import MARKS
 
 CERTIFICATE_VARIABLE: Final = "VIVANT_CERTIFICATE"
 KEY_VARIABLE: Final = "VIVANT_KEY"
 CERTIFICATE_FILE: Final = "certificate.pem"
 KEY_FILE: Final = "key.pem"
-SELF_SIGNED_BY: Final = "Self-signed by a vivant user"
-YEARS: Final = 10  # without a time stamp, readers doubt a signature from the day on which its certificate ends
+SELF_SIGNED_BY: Final[str] = MARKS["certificate"]["organization"]
+# Without a time stamp, readers doubt a signature from the day on which its certificate ends.
+YEARS: Final[int] = MARKS["certificate"]["years"]
 CURVE_ALGORITHMS: Final = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 
 
@@ -140,7 +142,7 @@ def own_credentials(folder: Path) -> Credentials:
 def _self_signed() -> tuple[bytes, bytes, str]:
     """A new certificate and its key (both PEM) and the name that it states."""
     key = ec.generate_private_key(ec.SECP256R1())
-    common_name = f"vivant {secrets.token_hex(6)}"
+    common_name = f"{MARKS['certificate']['name']} {secrets.token_hex(6)}"
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, SELF_SIGNED_BY),
@@ -160,7 +162,7 @@ def _self_signed() -> tuple[bytes, bytes, str]:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_only_signatures(), critical=True)
         # Of the usages that C2PA allows, the one that every reader accepts without being told to.
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(MARKS["certificate"]["usage"])]), critical=False)
         .add_extension(identifier, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(key, hashes.SHA256())

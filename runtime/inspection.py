@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from PIL import Image
 
 from .errors import CredentialsError
+from .marks import MARKS
 from .provenance import DETAILS, hash_of_uri
 from .signing import MEDIA_TYPES, OFFLINE, SIDECAR_ENDING, problems_of, uninterrupted
 
@@ -28,17 +29,8 @@ INTACT: Final[frozenset[State]] = frozenset({"trusted", "valid", "self-signed"})
 PATIENCE: Final = 60.0  # seconds for any file: some that are made to do harm would keep the library busy for hours
 HASHED: Final = 20e6  # bytes a second that the slowest machine hashes; large files get more time by it
 HEAD: Final = 16  # bytes that tell a file's kind
-LONGEST: Final = 300  # characters that are kept of any text in a file
-SIGNATURES: Final = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"GIF8", "image/gif"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"\x1a\x45\xdf\xa3", "video/webm"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"avif", "image/avif"),
-    (4, b"ftypqt", "video/quicktime"),
-    (4, b"ftyp", "video/mp4"),
-)
+LONGEST: Final[int] = MARKS["longest"]  # characters that are kept of any text in a file
+SIGNATURES: Final = tuple((start, bytes.fromhex(magic), kind) for start, magic, kind in MARKS["signatures"])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-LABEL_TEXT: Final = "AI-animated"
+from .marks import MARKS
+
+LABEL_TEXT: Final[str] = MARKS["label"]
 TEXT_SHARE: Final = 0.028  # size of the type in shares of the picture's shorter side
 SMALLEST: Final = 11  # pixels; below this, letters are no longer legible
 WIDEST: Final = 0.9  # most of the picture's width that the pill may take

@@ -15,20 +15,21 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__
+from .marks import MARKS
 
-AI_MADE: Final = "AI-generated with vivant"
+AI_MADE: Final[str] = MARKS["note"]
 # The one sentence that every interface asks its user to agree to.
 CONSENT: Final = (
     "The people in this picture agreed to this, or it is a historical picture or a work of art, "
     "and I will say that the clip is AI-made."
 )
-SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-GENERATOR: Final = "vivant"
-DETAILS: Final = "vivant"  # the parameter of the actions that holds motion and label
-PHOTO: Final = "photo"
+SOURCE_TYPE: Final[str] = MARKS["source_type"]
+GENERATOR: Final[str] = MARKS["generator"]
+DETAILS: Final[str] = MARKS["details"]  # the parameter of the actions that holds motion and label
+PHOTO: Final[str] = MARKS["photo"]["label"]
 THUMBNAIL: Final = "photo-thumbnail.jpg"
 THUMBNAIL_SIDE: Final = 256
-HASH_URI: Final = "ni:///sha-256;"  # RFC 6920: a name made of a hash, base64url without padding
+HASH_URI: Final[str] = MARKS["hash_uri"]  # RFC 6920: a name made of a hash, base64url without padding
 
 
 def container_tags(title: str) -> dict[str, str]:
@@ -80,14 +81,12 @@ def manifest_definition(origin: Origin, title: str) -> dict[str, Any]:
     }
     created = common | {
         "action": "c2pa.created",
-        "description": f"A photo, animated with the motion {origin.motion!r}",
+        "description": MARKS["created"].format(motion=origin.motion),
         "parameters": {"ingredientIds": [PHOTO], DETAILS: {"motion": origin.motion, "label": origin.label}},
     }
     actions = [created]
     if origin.label is not None:
-        actions.append(
-            common | {"action": "c2pa.edited", "description": f"A visible label, {origin.label!r}, in every frame"}
-        )
+        actions.append(common | {"action": "c2pa.edited", "description": MARKS["edited"].format(label=origin.label)})
     return {
         "claim_generator_info": [agent],
         "title": title,
@@ -98,12 +97,10 @@ def manifest_definition(origin: Origin, title: str) -> dict[str, Any]:
 
 def _ingredient(origin: Origin) -> dict[str, Any]:
     ingredient: dict[str, Any] = {
-        "label": PHOTO,
-        "relationship": "inputTo",
+        **MARKS["photo"],
         "title": origin.photo,
         "format": origin.media_type,
         "instance_id": HASH_URI + base64.urlsafe_b64encode(origin.sha256).rstrip(b"=").decode(),
-        "description": "The photo that was animated. The instance ID is the SHA-256 of its file (RFC 6920).",
     }
     if origin.thumbnail is not None:
         ingredient["thumbnail"] = {"format": "image/jpeg", "identifier": THUMBNAIL}

@@ -17,22 +17,18 @@ from PIL import Image
 
 from .credentials import Credentials
 from .errors import CredentialsError, OutputError
+from .marks import MARKS
 from .provenance import THUMBNAIL, Origin, manifest_definition
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from c2pa import Context
 
-MEDIA_TYPES: Final = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".png": "image/png"}
-BESIDE: Final = frozenset({".webm"})  # C2PA does not say how a manifest goes into these
-SIDECAR_ENDING: Final = ".c2pa"
-# What C2PA allows a signer's certificate for: e-mail, documents, Microsoft's and C2PA's own usage.
-USAGES: Final = ("1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.76.59.1.9", "1.3.6.1.4.1.62558.2.1")
-OFFLINE: Final[dict[str, dict[str, Any]]] = {
-    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
-    "builder": {"thumbnail": {"enabled": False}},
-    "trust": {"trust_config": "\n".join(USAGES)},
-}
+MEDIA_TYPES: Final[dict[str, str]] = MARKS["media_types"]
+BESIDE: Final[frozenset[str]] = frozenset(MARKS["beside"])  # C2PA does not say how a manifest goes into these
+SIDECAR_ENDING: Final[str] = MARKS["sidecar"]
+# Nothing is fetched. A signer's certificate may be for what C2PA allows: e-mail, documents, Microsoft's and C2PA's own.
+OFFLINE: Final[dict[str, dict[str, Any]]] = MARKS["settings"]
 GIVEN_UP: Final = 5.0  # seconds that a thread gets to stop
 Result = TypeVar("Result")
 

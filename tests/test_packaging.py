@@ -61,6 +61,7 @@ def test_the_wheel_holds_code_and_data_but_no_tests(wheel: Path) -> None:
     assert {
         "vivant/__init__.py",
         "vivant/cli/animate.py",
+        "vivant/runtime/marks.json",
         "vivant/runtime/session.py",
         "vivant/models/bundle/manifest.json",
         "vivant/models/bundle/render.onnx",
