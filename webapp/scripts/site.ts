@@ -5,6 +5,7 @@ import { cpSync, createReadStream, existsSync, mkdirSync, readdirSync, readFileS
 import { createRequire } from "node:module";
 import { dirname, extname, join, normalize, relative, resolve, sep } from "node:path";
 import type { Connect, Plugin } from "vite";
+import { ON_DEMAND } from "../src/offline/names.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const BUNDLE = resolve(ROOT, "../models/bundle");
@@ -94,8 +95,8 @@ export function precacheList(): Plugin {
         const names = readdirSync(output, { recursive: true, withFileTypes: true })
           .filter((entry) => entry.isFile())
           .map((entry) => relative(output, join(entry.parentPath, entry.name)).split(sep).join("/"))
-          // The models have a store of their own; of the runtimes only the one that is used is kept.
-          .filter((name) => !/^(bundle|ort)\/|^sw\.js|^_headers$|\.map$/.test(name))
+          // The models have a store of their own.
+          .filter((name) => !ON_DEMAND.test(name) && !/^bundle\/|^sw\.js|^_headers$|\.map$/.test(name))
           .sort();
         const hash = createHash("sha256");
         for (const name of names) hash.update(name).update(readFileSync(join(output, name)));

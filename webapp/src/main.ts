@@ -1,4 +1,6 @@
+import { effect } from "@preact/signals";
 import { h, render } from "preact";
+import { Credentials } from "./credentials";
 import { createEngine } from "./engine";
 import { registerServiceWorker } from "./offline";
 import { App } from "./ui/app";
@@ -16,6 +18,12 @@ if (root === null) throw new Error("index.html has no #app.");
 watchInstallPrompt();
 render(h(App, { studio }), root);
 void begin();
+// What signs files is needed only by those who save one; it is fetched when a portrait moves, so that this works offline, too.
+const stop = effect(() => {
+  if (!studio.moving.value || savesData()) return;
+  queueMicrotask(() => { stop(); });
+  void Credentials.fetchAhead();
+});
 
 async function begin(): Promise<void> {
   const stays = await registerServiceWorker();

@@ -47,10 +47,11 @@ export function closeCamera(stream: MediaStream): void {
 }
 
 /** The camera's picture now, unmirrored, as a JPEG file. */
-export async function takePhoto(video: HTMLVideoElement): Promise<Blob> {
+export async function takePhoto(video: HTMLVideoElement): Promise<File> {
   const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
   const context = canvas.getContext("2d");
   if (context === null) throw new CameraError("failed");
   context.drawImage(video, 0, 0);
-  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+  const photo = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+  return new File([photo], "camera.jpg", { type: photo.type });
 }

@@ -3,7 +3,7 @@
  * isolation where the host cannot send them (WebAssembly threads need them). The models have a store of their own.
  */
 
-import { MODEL_CACHE } from "./names";
+import { MODEL_CACHE, ON_DEMAND } from "./names";
 
 // The build puts the site's files and their common hash here: see scripts/site.ts.
 const FILES = "__FILES__" as unknown as readonly string[];
@@ -50,8 +50,8 @@ async function answer(request: Request): Promise<Response> {
   const kept = await cache.match(request, MATCH);
   if (kept) return isolated(kept);
   const response = await fetch(request);
-  // Of ONNX Runtime's builds the one that this browser uses is kept once it was asked for.
-  if (response.ok && path.startsWith("ort/")) await cache.put(request, response.clone()).catch(() => undefined);
+  // Of ONNX Runtime's builds the one that this browser uses, and what signs, are kept once they were asked for.
+  if (response.ok && ON_DEMAND.test(path)) await cache.put(request, response.clone()).catch(() => undefined);
   return isolated(response);
 }
 

@@ -1,6 +1,8 @@
 /** The visible label: says in every saved picture that it was made by a machine. */
 
-export const DEFAULT_LABEL = "AI-animated";
+import { MARKS } from "../marks";
+
+export const DEFAULT_LABEL = MARKS.label;
 
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 

@@ -2,7 +2,7 @@
 
 import type { Engine } from "../engine/types";
 import { DEFAULT_LABEL, drawLabel } from "./label";
-import { type Marking, MIME_TYPES, type SaveFormat } from "./types";
+import { type Marking, MIME_TYPES, type SavedFile, type SaveFormat } from "./types";
 import { codecFor } from "./video";
 import type { SaveAnswer, SaveRequest } from "./worker";
 
@@ -29,7 +29,7 @@ export async function supportedFormats(): Promise<ReadonlySet<SaveFormat>> {
  * Renders the motion that is set from its beginning to its end into a file.
  * Throws EngineError, what `signal` was aborted with, or Error where the browser cannot encode.
  */
-export async function saveClip(engine: Engine, options: ClipOptions): Promise<Blob> {
+export async function saveClip(engine: Engine, options: ClipOptions): Promise<SavedFile> {
   const { format, loops = 1, onProgress, label = DEFAULT_LABEL, title = "", sign, ...rendering } = options;
   const encoder = new Encoder();
   try {
@@ -45,14 +45,14 @@ export async function saveClip(engine: Engine, options: ClipOptions): Promise<Bl
     await encoded;
     const bytes = await encoder.ask({ kind: "finish" });
     if (!bytes) throw new Error("There was nothing to save.");
-    return await signed(bytes, format, { title, sign });
+    return await signed(new Blob([bytes], { type: MIME_TYPES[format] }), format, { label, sign });
   } finally {
     encoder.end();
   }
 }
 
 /** A PNG picture of one frame, which stays open. */
-export async function saveStill(bitmap: ImageBitmap, marking: Marking = {}): Promise<Blob> {
+export async function saveStill(bitmap: ImageBitmap, marking: Marking = {}): Promise<SavedFile> {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d");
   if (!context) throw new Error("This browser cannot draw pictures.");
@@ -60,13 +60,11 @@ export async function saveStill(bitmap: ImageBitmap, marking: Marking = {}): Pro
   const { label = DEFAULT_LABEL } = marking;
   if (label) drawLabel(context, label);
   const picture = await canvas.convertToBlob({ type: MIME_TYPES.png });
-  return signed(new Uint8Array(await picture.arrayBuffer()), "png", marking);
+  return signed(picture, "png", { ...marking, label });
 }
 
-async function signed(bytes: Uint8Array<ArrayBuffer>, format: SaveFormat, marking: Marking): Promise<Blob> {
-  const info = { format, mimeType: MIME_TYPES[format], title: marking.title ?? "" };
-  const finished = marking.sign ? await marking.sign(bytes, info) : bytes;
-  return new Blob([finished], { type: info.mimeType });
+async function signed(file: Blob, format: SaveFormat, { sign, label = null }: Marking): Promise<SavedFile> {
+  return sign ? sign(file, { format, label }) : { file, sidecar: null };
 }
 
 /** The worker that encodes; one request at a time. */

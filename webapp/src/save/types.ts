@@ -1,16 +1,24 @@
 /** What can be saved, and what a page says about it. */
 
+import { MARKS } from "../marks";
+
 export type SaveFormat = "mp4" | "webm" | "gif" | "png";
 
-/** What is known of a file when provenance is attached to it. */
+/** What is known of a file when it is signed. */
 export interface SignInfo {
   readonly format: SaveFormat;
-  readonly mimeType: string;
-  readonly title: string;
+  /** What every frame shows. */
+  readonly label: string | null;
 }
 
-/** Attaches provenance to a finished file: gets its bytes, returns those that are handed to the visitor. */
-export type Sign = (bytes: Uint8Array<ArrayBuffer>, info: SignInfo) => Promise<Uint8Array<ArrayBuffer>>;
+/** A finished file, and a second one that belongs beside it where its kind can hold no manifest. */
+export interface SavedFile {
+  readonly file: Blob;
+  readonly sidecar: Blob | null;
+}
+
+/** Signs a finished file. */
+export type Sign = (file: Blob, info: SignInfo) => Promise<SavedFile>;
 
 export interface Marking {
   /** Drawn into every frame; null leaves it out, undefined is "AI-animated". */
@@ -21,8 +29,8 @@ export interface Marking {
 }
 
 export const MIME_TYPES: Readonly<Record<SaveFormat, string>> = {
-  mp4: "video/mp4",
-  webm: "video/webm",
-  gif: "image/gif",
-  png: "image/png",
+  mp4: MARKS.media_types[".mp4"],
+  webm: MARKS.media_types[".webm"],
+  gif: MARKS.media_types[".gif"],
+  png: MARKS.media_types[".png"],
 };

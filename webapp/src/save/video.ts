@@ -10,6 +10,7 @@ import {
   type VideoCodec,
   WebMOutputFormat,
 } from "mediabunny";
+import { MARKS } from "../marks";
 import type { ClipWriter } from "./writer";
 
 export type VideoFormat = "mp4" | "webm";
@@ -37,7 +38,7 @@ export class VideoWriter implements ClipWriter {
     const output = new Output({ format: container, target: new BufferTarget() });
     const source = new CanvasSource(canvas, { codec, quality: QUALITY_HIGH, contentHint: "detail" });
     output.addVideoTrack(source);
-    output.setMetadataTags({ title, comment: "AI-generated animation of a photo, made with vivant." });
+    output.setMetadataTags({ title, comment: MARKS.note });
     await output.start();
     return new VideoWriter(output, source);
   }

@@ -29,7 +29,7 @@ export const de: Texts = {
       "Öffnen Sie die Entwicklerwerkzeuge Ihres Browsers (F12), wählen Sie „Netzwerk“ und benutzen Sie die Seite. Sie sehen Dateien, die von dieser Adresse kommen, und nichts, was hinausgeht.",
       "Diese Seite verbietet sich jede andere Verbindung mit einer Content Security Policy, die Ihr Browser durchsetzt. Sie steht unter „Netzwerk“ in den Antwort-Headern der Seite.",
     ],
-    kept: "Was für Ihren nächsten Besuch auf diesem Gerät bleibt: die Modelle, Ihre Sprache und dass Sie zugestimmt haben. Kein Foto.",
+    kept: "Was für Ihren nächsten Besuch auf diesem Gerät bleibt: die Modelle, Ihre Sprache, dass Sie zugestimmt haben, und ein Schlüssel, der Ihre gespeicherten Dateien signiert und nicht ausgelesen werden kann. Kein Foto.",
   },
   loading: {
     models: (loaded, total) => `Modelle werden geholt: ${loaded} von ${total}`,
@@ -115,7 +115,7 @@ export const de: Texts = {
     seamless: "Nahtlose Schleife",
     seamlessHint: "Das Ende geht in den Anfang über.",
     label: "„AI-animated“ (KI-animiert) ins Bild schreiben",
-    labelHint: "Andere sollen sehen können, was es ist. In den Metadaten der Datei steht es auf jeden Fall.",
+    labelHint: "Andere sollen sehen können, was es ist. In den signierten Content Credentials der Datei steht es auf jeden Fall, auch dann, wenn Sie es weglassen.",
     consent: "Die Person auf dem Foto ist einverstanden, oder es kann niemandem schaden, und ich gebe es nicht als echt aus.",
     start: "Datei erstellen",
     cancel: "Abbrechen",
@@ -129,6 +129,13 @@ export const de: Texts = {
     again: "Anderes Format",
     cancelled: "Abgebrochen. Nichts wurde gespeichert.",
     failed: "Die Datei ließ sich nicht erstellen. Vielleicht geht ein anderes Format.",
+    signed: "Jede Datei wird mit einem Schlüssel signiert, der in diesem Browser bleibt. Sie nennt die Datei des Fotos und die Bewegung und enthält eine Prüfsumme des Fotos, nie das Foto selbst.",
+    sidecar: "Ihre Nachweise (.c2pa)",
+    sidecarHint: "Ein WebM kann seine signierten Content Credentials nicht in sich tragen: Bewahren Sie beide Dateien zusammen auf und geben Sie beide weiter.",
+    unsigned: {
+      unavailable: "Nicht gespeichert: Was die Datei signiert, ist noch nicht auf diesem Gerät. Gehen Sie einmal ins Netz und versuchen Sie es noch einmal.",
+      failed: "Nicht gespeichert: Dieser Browser konnte die Datei nicht signieren.",
+    },
   },
   details: {
     open: "Details",

@@ -27,7 +27,7 @@ export const en = {
       "Open your browser’s developer tools (F12), choose “Network”, and use the page. You will see files that come from this address, and nothing that leaves.",
       "This page forbids itself any other connection with a Content Security Policy, which your browser enforces. You find it under “Network”, in the response headers of the page.",
     ],
-    kept: "What stays on this device for your next visit: the models, your language, and that you gave your consent. No photo.",
+    kept: "What stays on this device for your next visit: the models, your language, that you gave your consent, and a key that signs the files you save and cannot be read out. No photo.",
   },
   loading: {
     models: (loaded: string, total: string) => `Fetching the models: ${loaded} of ${total}`,
@@ -113,7 +113,7 @@ export const en = {
     seamless: "Seamless loop",
     seamlessHint: "The end flows into the beginning.",
     label: "Write “AI-animated” into the picture",
-    labelHint: "Others should be able to see what it is. The file’s metadata says so in any case.",
+    labelHint: "Others should be able to see what it is. The file’s signed Content Credentials say so in any case, also if you leave it out.",
     consent: "The person in the photo agrees, or nobody can be harmed by it, and I will not pass it off as real.",
     start: "Make the file",
     cancel: "Cancel",
@@ -127,6 +127,13 @@ export const en = {
     again: "Another format",
     cancelled: "Cancelled. Nothing was saved.",
     failed: "The file could not be made. Another format may work.",
+    signed: "Every file is signed with a key that stays in this browser. It names the photo’s file and the motion and holds a checksum of the photo, never the photo itself.",
+    sidecar: "Its credentials (.c2pa)",
+    sidecarHint: "A WebM cannot hold its signed Content Credentials: keep and pass on both files together.",
+    unsigned: {
+      unavailable: "Not saved: what signs the file is not on this device yet. Connect once, then try again.",
+      failed: "Not saved: this browser could not sign the file.",
+    },
   },
   details: {
     open: "Details",

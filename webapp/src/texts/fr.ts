@@ -29,7 +29,7 @@ export const fr: Texts = {
       "Ouvrez les outils de développement de votre navigateur (F12), choisissez « Réseau » et utilisez la page. Vous verrez des fichiers venus de cette adresse, et rien qui en sort.",
       "Cette page s’interdit toute autre connexion par une Content Security Policy que votre navigateur fait respecter. Elle se trouve sous « Réseau », dans les en-têtes de réponse de la page.",
     ],
-    kept: "Ce qui reste sur cet appareil pour votre prochaine visite : les modèles, votre langue et le fait que vous avez consenti. Aucune photo.",
+    kept: "Ce qui reste sur cet appareil pour votre prochaine visite : les modèles, votre langue, le fait que vous avez consenti et une clé qui signe les fichiers enregistrés et ne peut pas être lue. Aucune photo.",
   },
   loading: {
     models: (loaded, total) => `Téléchargement des modèles : ${loaded} sur ${total}`,
@@ -115,7 +115,7 @@ export const fr: Texts = {
     seamless: "Boucle sans couture",
     seamlessHint: "La fin rejoint le début.",
     label: "Écrire « AI-animated » (animé par IA) dans l’image",
-    labelHint: "Les autres doivent pouvoir voir ce que c’est. Les métadonnées du fichier le disent dans tous les cas.",
+    labelHint: "Les autres doivent pouvoir voir ce que c’est. Les Content Credentials signés du fichier le disent dans tous les cas, même si vous l’enlevez.",
     consent: "La personne sur la photo est d’accord, ou cela ne peut nuire à personne, et je ne le ferai pas passer pour vrai.",
     start: "Créer le fichier",
     cancel: "Annuler",
@@ -129,6 +129,13 @@ export const fr: Texts = {
     again: "Autre format",
     cancelled: "Annulé. Rien n’a été enregistré.",
     failed: "Le fichier n’a pas pu être créé. Un autre format marchera peut-être.",
+    signed: "Chaque fichier est signé avec une clé qui reste dans ce navigateur. Il nomme le fichier de la photo et le mouvement et contient une empreinte de la photo, jamais la photo elle-même.",
+    sidecar: "Ses justificatifs (.c2pa)",
+    sidecarHint: "Un WebM ne peut pas contenir ses Content Credentials signés : gardez et transmettez les deux fichiers ensemble.",
+    unsigned: {
+      unavailable: "Pas enregistré : ce qui signe le fichier n’est pas encore sur cet appareil. Connectez-vous une fois, puis réessayez.",
+      failed: "Pas enregistré : ce navigateur n’a pas pu signer le fichier.",
+    },
   },
   details: {
     open: "Détails",

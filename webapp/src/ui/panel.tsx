@@ -77,9 +77,9 @@ function Failure({ studio, phase }: { readonly studio: Studio; readonly phase: E
       </div>
       <p class="quiet">{t.start.samples}</p>
       <div class="row">
-        {SAMPLES.map(({ id, url }) => (
-          <button key={id} type="button" class="button small" onClick={() => void studio.openSample(id, url)}>
-            {t.samples[id].name}
+        {SAMPLES.map((sample) => (
+          <button key={sample.id} type="button" class="button small" onClick={() => void studio.openSample(sample)}>
+            {t.samples[sample.id].name}
           </button>
         ))}
       </div>

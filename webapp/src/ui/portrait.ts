@@ -3,7 +3,7 @@ import type { SampleId } from "./samples";
 
 /** A photo that hangs on the page. */
 export interface Portrait {
-  readonly file: Blob;
+  readonly file: File;
   /** Object URL of the photo as it is. */
   readonly url: string;
   /** Pixels. */

@@ -1,10 +1,11 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Credentials, CredentialsError, signerOf } from "../credentials";
 import { EngineError } from "../engine/types";
 import type { SaveFormat } from "../save";
 import { type Texts, texts } from "../texts/language";
 import { Dialog } from "./dialog";
-import { fileName, makeFile, type SaveProgress } from "./save-job";
+import { fileName, makeFile, motionName, type SaveProgress, sidecarName } from "./save-job";
 import { SaveForm, type SaveWishes } from "./save-form";
 import { SaveResult } from "./save-result";
 import { titleOfPortrait } from "./stage";
@@ -13,22 +14,36 @@ import type { Studio } from "./studio";
 type State =
   | { readonly kind: "form"; readonly problem: ((t: Texts) => string) | null }
   | { readonly kind: "working"; readonly progress: SaveProgress | null }
-  | { readonly kind: "done"; readonly file: File; readonly format: SaveFormat };
+  | { readonly kind: "done"; readonly made: Made; readonly format: SaveFormat };
+
+/** The file, and for kinds that hold no manifest the one that belongs beside it. */
+interface Made {
+  readonly file: File;
+  readonly sidecar: File | null;
+}
 
 /** Everything about saving: what to make, making it, and the finished file. */
 export function SaveDialog({ studio }: { readonly studio: Studio }) {
   const t = texts.value.save;
   const state = useSignal<State>({ kind: "form", problem: null });
   const stop = useRef<AbortController | null>(null);
-  useEffect(() => () => stop.current?.abort(), []);
+  const credentials = useMemo(() => new Credentials(), []);
+  useEffect(() => {
+    credentials.prepare(); // while the visitor still chooses
+    return () => {
+      stop.current?.abort();
+      credentials.end();
+    };
+  }, []);
 
   const save = async (wishes: SaveWishes) => {
     const controller = new AbortController();
     stop.current = controller;
     state.value = { kind: "working", progress: null };
     try {
-      const file = await make(studio, wishes, controller.signal, (progress) => { state.value = { kind: "working", progress }; });
-      state.value = { kind: "done", file, format: wishes.format };
+      const onProgress = (progress: SaveProgress) => { state.value = { kind: "working", progress }; };
+      const made = await make(studio, credentials, wishes, controller.signal, onProgress);
+      state.value = { kind: "done", made, format: wishes.format };
     } catch (error) {
       state.value = { kind: "form", problem: controller.signal.aborted ? (t) => t.save.cancelled : reason(error) };
     }
@@ -74,7 +89,7 @@ function Content({ studio, state, onSave, onCancel }: ContentProps) {
       return <Working progress={now.progress} onCancel={onCancel} />;
     case "done":
       return (
-        <SaveResult file={now.file} format={now.format}>
+        <SaveResult file={now.made.file} sidecar={now.made.sidecar} format={now.format}>
           <button type="button" class="button" onClick={() => { state.value = { kind: "form", problem: null }; }}>{t.again}</button>
         </SaveResult>
       );
@@ -102,22 +117,31 @@ function Working({ progress, onCancel }: { readonly progress: SaveProgress | nul
 
 async function make(
   studio: Studio,
+  credentials: Credentials,
   wishes: SaveWishes,
   signal: AbortSignal,
   onProgress: (progress: SaveProgress) => void,
-): Promise<File> {
+): Promise<Made> {
   const portrait = studio.portrait.value;
   const shown = studio.canvas;
   if (portrait === null || shown === null) throw new Error("There is no portrait.");
   const title = titleOfPortrait(portrait);
   const engine = await studio.link.get();
   const moment = { seconds: studio.seconds, shown };
-  const blob = await studio.whileSaving(() => makeFile(engine, { ...wishes, title, moment, signal, onProgress }));
-  const motion = wishes.source.kind === "preset" ? (texts.value.motion.presets[studio.preset.value] ?? studio.preset.value) : "";
-  return new File([blob], fileName(title, motion, wishes.format), { type: blob.type });
+  const { source, format } = wishes;
+  const motion = source.kind === "preset" ? (texts.value.motion.presets[studio.preset.value] ?? studio.preset.value) : "";
+  const name = fileName(title, motion, format);
+  const sign = signerOf(credentials, portrait.file, motionName(source, studio.preset.value), name);
+  const saved = await studio.whileSaving(() => makeFile(engine, { ...wishes, title, moment, signal, onProgress, sign }));
+  const { file, sidecar } = saved;
+  return {
+    file: new File([file], name, { type: file.type }),
+    sidecar: sidecar === null ? null : new File([sidecar], sidecarName(name), { type: sidecar.type }),
+  };
 }
 
 function reason(error: unknown): (t: Texts) => string {
   if (error instanceof EngineError) return (t) => t.errors[error.code];
+  if (error instanceof CredentialsError) return (t) => t.save.unsigned[error.failure];
   return (t) => t.save.failed;
 }

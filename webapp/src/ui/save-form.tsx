@@ -76,6 +76,7 @@ export function SaveForm({ studio, latest, onSave }: SaveFormProps) {
           <Check checked={agreed.value} required onChange={(checked) => { agreed.value = checked; }} text={t.consent} />
         )}
       </div>
+      <p class="quiet">{t.signed}</p>
       <button type="submit" class="button primary wide" disabled={supported.value === null}>{t.start}</button>
     </form>
   );

@@ -1,7 +1,8 @@
 import type { Engine } from "../engine/types";
 import { type Recording, type TimedFrame } from "../media/recording";
 import { readFrames } from "../media/video";
-import { DEFAULT_LABEL, saveClip, type SaveFormat, saveStill } from "../save";
+import { MARKS } from "../marks";
+import { DEFAULT_LABEL, saveClip, type SavedFile, type SaveFormat, saveStill, type Sign } from "../save";
 
 /** Frames a second that are read from a driving video for a file. */
 const VIDEO_RATE = 25;
@@ -28,16 +29,17 @@ export interface SaveOptions {
   readonly moment: { readonly seconds: number; readonly shown: HTMLCanvasElement };
   readonly signal: AbortSignal;
   readonly onProgress: (progress: SaveProgress) => void;
+  readonly sign: Sign;
 }
 
-/** Makes the file. Throws EngineError, AbortError, or Error if this browser cannot write the format. */
-export async function makeFile(engine: Engine, options: SaveOptions): Promise<Blob> {
-  const { format, loops, seamless, source, signal, title, onProgress } = options;
+/** Makes the file. Throws EngineError, CredentialsError, AbortError, or Error if this browser cannot write the format. */
+export async function makeFile(engine: Engine, options: SaveOptions): Promise<SavedFile> {
+  const { format, loops, seamless, source, signal, title, onProgress, sign } = options;
   const label = options.label ? DEFAULT_LABEL : null;
   if (format === "png") {
     const bitmap = await still(engine, options);
     try {
-      return await saveStill(bitmap, { label, title });
+      return await saveStill(bitmap, { label, title, sign });
     } finally {
       bitmap.close();
     }
@@ -50,6 +52,7 @@ export async function makeFile(engine: Engine, options: SaveOptions): Promise<Bl
     seamless,
     label,
     title,
+    sign,
     signal,
     ...(frames === null ? {} : { source: frames }),
     onFollowed: (done) => { onProgress({ step: "watching", done: Math.min(done, total), total }); },
@@ -85,6 +88,23 @@ async function still(engine: Engine, { source, moment, signal, onProgress }: Sav
   }
   if (latest === null) throw new Error("The motion has no frame.");
   return latest;
+}
+
+/** What manifests call the motion: the preset's name, or that of the video without its ending. */
+export function motionName(source: SaveSource, preset: string): string {
+  switch (source.kind) {
+    case "preset":
+      return preset;
+    case "video":
+      return source.file.name.replace(/\.[^.]+$/, "");
+    case "recording":
+      return "recording";
+  }
+}
+
+/** Where a file's manifest is if not in itself: for clip.webm in clip.c2pa, where C2PA's own tools look for it. */
+export function sidecarName(file: string): string {
+  return file.replace(/\.[^.]+$/, MARKS.sidecar);
 }
 
 /** A file name that every system takes: "grace-hopper-smile.mp4". */

@@ -49,18 +49,18 @@ function Collection({ studio }: { readonly studio: Studio }) {
     <section class="collection" aria-labelledby="collection-heading">
       <h2 id="collection-heading" class="quiet">{t.start.samples}</h2>
       <ul>
-        {SAMPLES.map(({ id, url }) => (
-          <li key={id}>
+        {SAMPLES.map((sample) => (
+          <li key={sample.id}>
             <button
               type="button"
               class="hung hung-sample"
-              aria-label={t.start.begin(t.samples[id].name)}
-              onClick={() => void studio.openSample(id, url)}
+              aria-label={t.start.begin(t.samples[sample.id].name)}
+              onClick={() => void studio.openSample(sample)}
             >
-              <span class="frame"><img src={url} alt="" width="512" height="512" /></span>
+              <span class="frame"><img src={sample.url} alt="" width="512" height="512" /></span>
               <span class="plaque">
-                <span class="plaque-title">{t.samples[id].name}</span>
-                <span>{t.samples[id].from}</span>
+                <span class="plaque-title">{t.samples[sample.id].name}</span>
+                <span>{t.samples[sample.id].from}</span>
               </span>
             </button>
           </li>

@@ -9,7 +9,7 @@ import { Lead } from "./lead";
 import { cameraNotice, type Notice, type Problem, problemNotice } from "./notice";
 import type { Portrait } from "./portrait";
 import type { SaveSource } from "./save-job";
-import { fetchSample, type SampleId } from "./samples";
+import { fetchSample, type Sample } from "./samples";
 
 /** What the page shows beside the portrait. */
 export type Phase =
@@ -89,14 +89,14 @@ export class Studio {
     }
   }
 
-  async openSample(id: SampleId, url: string): Promise<void> {
-    const file = await fetchSample(url).catch(() => null);
+  async openSample(sample: Sample): Promise<void> {
+    const file = await fetchSample(sample).catch(() => null);
     if (file === null) this.notice.value = problemNotice("sample-missing");
-    else await this.openPhoto(file, { sample: id });
+    else await this.openPhoto(file, { sample: sample.id });
   }
 
   /** Hangs a photo. What hung there before stays until the new one is known to have a face. */
-  async openPhoto(file: Blob, name: Portrait["name"]): Promise<void> {
+  async openPhoto(file: File, name: Portrait["name"]): Promise<void> {
     const turn = ++this.#turn;
     this.notice.value = null;
     const problem = checkPhoto(file);

@@ -17,12 +17,12 @@ for (const format of ["mp4", "webm", "gif"] as const) {
         engine.setSize(256);
         const seen: [number, number][] = [];
         const signed: unknown[] = [];
-        const sign = async (bytes: Uint8Array<ArrayBuffer>, info: unknown) => {
+        const sign = async (file: Blob, info: unknown) => {
           signed.push(info);
-          return bytes;
+          return { file, sidecar: null };
         };
         harness.longTasks.length = 0;
-        const blob = await harness.saveClip(engine, {
+        const { file: blob } = await harness.saveClip(engine, {
           format, title: "Wink", sign, onProgress: (done, total) => seen.push([done, total]),
         });
         const longest = Math.max(0, ...harness.longTasks);
@@ -47,7 +47,7 @@ for (const format of ["mp4", "webm", "gif"] as const) {
     expect(clip.width).toBe(format === "gif" ? 480 : 512);
     expect(clip.seconds).toBeCloseTo(3.6, 1);
     expect(clip.seen.at(-1)).toEqual([90, 90]);
-    expect(clip.signed).toEqual([{ format, mimeType: clip.type, title: "Wink" }]);
+    expect(clip.signed).toEqual([{ format, label: "AI-animated" }]);
     expect(clip.longest).toBeLessThan(50);
   });
 }
@@ -58,8 +58,8 @@ test("the label is on by default and can be left out", async ({ harnessPage }) =
     canvas.getContext("2d")?.fillRect(0, 0, 400, 300);
     const bitmap = await createImageBitmap(canvas);
     const lit = async (label?: null) => {
-      const still = await harness.saveStill(bitmap, label === null ? { label } : {});
-      const pixels = harness.pixelsOf(await createImageBitmap(still));
+      const { file } = await harness.saveStill(bitmap, label === null ? { label } : {});
+      const pixels = harness.pixelsOf(await createImageBitmap(file));
       return pixels.filter((value, i) => i % 4 === 0 && value > 200).length;
     };
     return [await lit(), await lit(null)];

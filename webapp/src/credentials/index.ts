@@ -1,0 +1,4 @@
+/** Content Credentials (C2PA): signing files, and what files say of themselves. */
+export { Credentials, CredentialsError } from "./credentials";
+export { signerOf } from "./signer";
+export type { Claims, Examination, Ingredient } from "./report";
