@@ -45,7 +45,7 @@ class RenderGraph(nn.Module):
 
 
 class GpuRenderGraph(nn.Module):
-    """`RenderGraph` for WebGPU: the same picture without one computed shape.
+    """`RenderGraph` for WebGPU: the same picture without one computed shape or place.
 
     ONNX Runtime computes shapes on the CPU, and whatever depends on them waits for it. So the output's size is counted
     (a running sum of ones), and the maps are enlarged by sampling them on the output's raster instead of by a Resize.
@@ -57,7 +57,7 @@ class GpuRenderGraph(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         encoded = Encoded(*inputs[:-1])
-        maps = self.student.maps(encoded, inputs[-1])
+        maps = self.student.maps(encoded, inputs[-1], whole=True)
         index = torch.cumsum(encoded.alpha[0, 0, 0] * 0.0 + 1.0, 0)
         axis = (2.0 * index - 1.0) / index.amax() - 1.0
         x, y = axis.reshape(1, 1, -1), axis.reshape(1, -1, 1)

@@ -69,6 +69,7 @@ class Quantizer:
         self.model.CopyFrom(model)
         widen_weights(self.model)
         self.macs = convolution_macs(self.model)
+        self._rectified = _rectified(self.model)
         self._ranges = _ranges(self.model, frames)
 
     def quantize(self, layers: Iterable[str]) -> onnx.ModelProto:
@@ -77,6 +78,8 @@ class Quantizer:
         model.CopyFrom(self.model)
         if not (names := list(layers)):
             return model  # to the quantizer, no names mean all nodes
+        # A ReLU that follows becomes part of its convolution: the numbers below 0 then cost no levels.
+        names += [self._rectified[name] for name in names if name in self._rectified]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             quantizer = QDQQuantizer(
@@ -88,7 +91,7 @@ class Quantizer:
                 tensors_range=self._ranges,
                 nodes_to_quantize=names,
                 nodes_to_exclude=[],
-                op_types_to_quantize=["Conv"],
+                op_types_to_quantize=["Conv", "Relu"],
                 extra_options={},
             )
             quantizer.quantize_model()
@@ -165,6 +168,16 @@ class _Reader(CalibrationDataReader):
     def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override] (None ends it)
         frame = next(self._left, None)
         return None if frame is None else frame.feeds
+
+
+def _rectified(model: onnx.ModelProto) -> dict[str, str]:
+    """Convolutions whose output goes through a ReLU and nowhere else, and that ReLU."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    following = {n.name: readers.get(n.output[0], []) for n in model.graph.node if n.op_type == "Conv"}
+    return {name: after[0].name for name, after in following.items() if [n.op_type for n in after] == ["Relu"]}
 
 
 def _ranges(model: onnx.ModelProto, frames: Sequence[Frame]) -> Any:

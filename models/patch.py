@@ -89,6 +89,20 @@ def eye_frame(landmarks: Tensor, left: bool, config: PatchConfig = EYE) -> Patch
     return PatchFrame(centre, torch.stack([x_axis * (-half if left else half), y_axis * half], 1))
 
 
+def both_eyes(landmarks: Tensor) -> Tensor:
+    """[1, 478, C] → [2, 478, C]: the landmarks, and the landmarks named as if the left eye were the right one."""
+    return torch.cat([landmarks, landmarks[:, lm.MIRROR]])
+
+
+def eye_frames(pair: Tensor, config: PatchConfig = EYE) -> PatchFrame:
+    """The frames of the right and the left eye, as `eye_frame` gives them; pair [2, 478, 2] from `both_eyes`."""
+    x_axis, distance = _eye_axis(pair)  # of the second it points the other way: a left eye's frame is mirrored
+    turn = torch.tensor([[1.0], [-1.0]], device=pair.device)
+    y_axis = torch.stack([-x_axis[:, 1], x_axis[:, 0]], -1) * turn
+    half = 0.5 * config.side * distance
+    return PatchFrame(0.5 * (pair[:, 33] + pair[:, 133]), torch.stack([x_axis * half, y_axis * half], 1))
+
+
 def mouth_flow(source: Tensor, target: Tensor) -> Tensor:
     """Backward flow inside the mouth's patch, in two layers: the lips, and smoothly what lies between them.
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from .anchors import FACE
 from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled, upsample
-from .geometry import normalise_points, pixel_grid, sample
+from .geometry import normalise_points, pixel_axis, pixel_grid, sample
 from .landmarks import LIPS_INNER
 from .layers import fold_norms
 from .patch import (
@@ -28,9 +28,10 @@ from .patch import (
     PatchFrame,
     PatchMasks,
     PatchPainter,
+    both_eyes,
     cover_hidden,
     eye_flow,
-    eye_frame,
+    eye_frames,
     eye_masks,
     eye_shape,
     head_slopes,
@@ -43,6 +44,7 @@ from .polygon import fill_polygon
 from .refiner import FlowRefiner, RefinerConfig
 
 MAP_SIZE = 256  # raster on which motion and patches are put together
+PLACED = 160  # of it, what holds mouth and eyes: 2.5 eye distances of the photo on a side; they take 1.8 or less
 # How much of the refiner's shade gives way under a patch. The painters do not see the head turn towards the light, the
 # refiner does: half of its shade lowered mouth and eye L1 of held-out people by 0.7 % against none of it, or all.
 SHADE_UNDER_PATCH = 0.5
@@ -71,7 +73,8 @@ class Encoded(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """A painted patch, ready to be placed. maps [1, 6, n, n]: flow · m, colour to add, m; and where it belongs."""
+    """Painted patches, ready to be placed: where they belong, and maps [B, 7, n, n]: flow · m, colour to add, m, what
+    is hidden; B is 1 (mouth) or 2 (right and left eye)."""
 
     maps: Tensor
     frame: PatchFrame
@@ -105,8 +108,6 @@ class Student(nn.Module):
         self.refiner = FlowRefiner(config)
         self.mouth = PatchPainter(MOUTH)
         self.eye = PatchPainter(EYE)
-        raster = F.pad(pixel_grid(MAP_SIZE), (0, 1), value=1.0).T.contiguous()
-        self.register_buffer("map_grid", raster, persistent=False)  # [3, n·n]: x, y, 1
 
     def encode(self, photo: Tensor, landmarks: Tensor, region: Tensor, matte: Tensor, size: int) -> Encoded:
         """Once per photo.
@@ -120,11 +121,10 @@ class Student(nn.Module):
         small_matte = F.avg_pool2d(matte, 2)
         points = normalise_points(landmarks.unsqueeze(0), region.unsqueeze(0))
         pixels = landmarks[None, :, :2]
-        frames = [eye_frame(pixels, left) for left in (False, True)]
-        eyes = torch.cat([self._cut_patch(photo, frame, EYE.size) for frame in frames])
+        pair = both_eyes(pixels)
+        eye_places = eye_frames(pair)
+        eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in eye_places)), EYE.size) for i in (0, 1)]
         mouth = self._cut_patch(photo, mouth_frame(pixels), MOUTH.size)
-        own = [frame.to_patch(pixels) for frame in frames]
-        eye_mask = [eye_shape(p, EYE.size, left) for p, left in zip(own, (False, True), strict=True)]
         own_mouth = mouth_frame(pixels).to_patch(pixels)
         return Encoded(
             double_texture(square),
@@ -134,22 +134,27 @@ class Student(nn.Module):
             points,
             region.reshape(4),
             mouth,
-            eyes,
+            torch.cat(eyes),
             fill_polygon(own_mouth[:, LIPS_INNER], MOUTH.size),
-            torch.cat(eye_mask),
+            eye_shape(eye_places.to_patch(pair), EYE.size, left=False),
         )
 
     def forward(self, encoded: Encoded, target: Tensor) -> Tensor:
         """One frame. target [478, 3] photo pixels → [1, 4, S, S] RGBA, 0..1, not clamped."""
         return torch.cat([render_doubled(encoded.texture, self.maps(encoded, target)), encoded.alpha], 1)
 
-    def maps(self, encoded: Encoded, target: Tensor) -> Maps:
-        """What one frame does to the photo's pixels, at `MAP_SIZE`. target [478, 3] photo pixels."""
+    def maps(self, encoded: Encoded, target: Tensor, whole: bool = False) -> Maps:
+        """What one frame does to the photo's pixels, at `MAP_SIZE`.
+
+        Args:
+            target: [478, 3] photo pixels.
+            whole: look for mouth and eyes everywhere, not only in the part of the square that holds a face; slower,
+                but without a computed shape, which a GPU would wait for.
+        """
         points = normalise_points(target.unsqueeze(0), encoded.square.unsqueeze(0))
         motion = self.refiner(encoded.features, encoded.points[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
-        tiles = [self._mouth_tile(encoded, points), *self._eye_tiles(encoded, points)]
-        return self._place(coarse, tiles)
+        return self._place(coarse, self._mouth_tile(encoded, points), self._eye_tiles(encoded, points), whole)
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
         # A traced size is a tensor, which torch's types do not know.
@@ -171,63 +176,86 @@ class Student(nn.Module):
         painted = self.mouth(warped, encoded.mouth, masks, slopes)
         return _tile(flow + painted.shift, painted.add + dark, masks, before, after)
 
-    def _eye_tiles(self, encoded: Encoded, target: Tensor) -> list[Tile]:
-        flows, warped, told, frames, slopes = [], [], [], [], []
-        for index, left in enumerate((False, True)):
-            before, after = eye_frame(encoded.points[..., :2], left), eye_frame(target[..., :2], left)
-            p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
-            flow = eye_flow(p, q, left)
-            masks = eye_masks(p, q, left=left, own=encoded.eye_mask[index : index + 1])
-            flows.append(flow)
-            frames.append((before, after))
-            warped.append(warp_patch(encoded.eyes[index : index + 1], flow))
-            told.append(masks)
-            slopes.append(torch.cat([head_slopes(encoded.points, left), head_slopes(target, left)], 1))
-        both = PatchMasks(*(torch.cat(parts) for parts in zip(*told, strict=True)))
-        painted = self.eye(torch.cat(warped), encoded.eyes, both, torch.cat(slopes))
-        shifted = [flow + painted.shift[i : i + 1] for i, flow in enumerate(flows)]
-        return [_tile(shifted[i], painted.add[i : i + 1], told[i], *frames[i]) for i in range(2)]
+    def _eye_tiles(self, encoded: Encoded, target: Tensor) -> Tile:
+        own, now = both_eyes(encoded.points), both_eyes(target)
+        before, after = eye_frames(own[..., :2]), eye_frames(now[..., :2])
+        p, q = before.to_patch(own[..., :2]), after.to_patch(now[..., :2])
+        flow = eye_flow(p, q, left=False)
+        masks = eye_masks(p, q, own=encoded.eye_mask)
+        slopes = torch.cat([head_slopes(own), head_slopes(now)], 1)
+        painted = self.eye(warp_patch(encoded.eyes, flow), encoded.eyes, masks, slopes)
+        return _tile(flow + painted.shift, painted.add, masks, before, after)
 
-    def _place(self, coarse: Maps, tiles: list[Tile]) -> Maps:
-        """Put the tiles into the maps. The tiles share one atlas, so that one GridSample places them all."""
-        mouth, right, left = tiles
-        column = torch.cat([right.maps, left.maps], 2)
+    def _place(self, coarse: Maps, mouth: Tile, eyes: Tile, whole: bool) -> Maps:
+        """Put the tiles into the maps. They share one atlas (mouth left, eyes right), so that one GridSample places
+        them all, and only where they are: in a part of the maps of `PLACED` pixels on a side, or in the `whole`."""
+        column = eyes.maps.transpose(0, 1).reshape(1, -1, 2 * EYE.size, EYE.size)
         atlas = torch.cat([F.pad(mouth.maps, (0, 0, 0, 2 * EYE.size - MOUTH.size)), column], 3)
-        where = self._atlas_coordinates(tiles)
-        placed = F.grid_sample(atlas, where, padding_mode="zeros", align_corners=False)
+        frames = PatchFrame(*(torch.cat(parts) for parts in zip(mouth.frame, eyes.frame, strict=True)))
         stacked = upsample(torch.cat([coarse.flow, coarse.keep, coarse.add], 1), MAP_SIZE)
-        window = border_window(MAP_SIZE)
-        cover = placed[:, 5:6] * window
-        return Maps(
+        axis, window = pixel_axis(MAP_SIZE), border_window(MAP_SIZE)
+        if whole:
+            placed = F.grid_sample(atlas, _atlas_coordinates(frames, axis, axis), align_corners=False)
+            return Maps(*_laid_over(stacked, placed, window).split([2, 1, 3], 1))
+        left, top = _corner(frames)
+        across, down = slice(left, left + PLACED), slice(top, top + PLACED)
+        placed = F.grid_sample(atlas, _atlas_coordinates(frames, axis[across], axis[down]), align_corners=False)
+        part = stacked[:, :, down, across]
+        fade = (4.0 * border_window(PLACED)).clamp_max(1.0)  # a tile that reaches out of the part ends softly
+        change = _laid_over(part, placed, window[:, :, down, across] * fade) - part
+        rest = MAP_SIZE - PLACED
+        return Maps(*(stacked + F.pad(change, (left, rest - left, top, rest - top))).split([2, 1, 3], 1))
+
+
+def _corner(frames: PatchFrame) -> tuple[int, int]:
+    """The first column and row of the part of the maps in whose middle all tiles lie."""
+    reach = frames.axes.abs().sum(1)
+    middle = 0.5 * ((frames.centre - reach).amin(0) + (frames.centre + reach).amax(0))
+    corner = ((middle + 1.0) * (0.5 * MAP_SIZE) - 0.5 * PLACED).clamp(0, MAP_SIZE - PLACED).long()
+    if torch.onnx.is_in_onnx_export():  # numbers would become constants
+        return corner[0], corner[1]  # type: ignore[return-value]
+    return int(corner[0]), int(corner[1])
+
+
+def _laid_over(stacked: Tensor, placed: Tensor, window: Tensor) -> Tensor:
+    """Maps [1, 6, h, w] (flow, keep, add) with the tiles' [1, 7, h, w] in them; window [1, 1, h, w]: see `compose`."""
+    cover = placed[:, 5:6] * window
+    return torch.cat(
+        [
             stacked[:, :2] * (1.0 - cover) + placed[:, :2] * window,
             stacked[:, 2:3] * (1.0 - cover) + cover - placed[:, 6:] * window,
             stacked[:, 3:] * (1.0 - SHADE_UNDER_PATCH * cover) + placed[:, 2:5] * window,
-        )
+        ],
+        1,
+    )
 
-    def _atlas_coordinates(self, tiles: list[Tile]) -> Tensor:
-        """For every pixel of the maps, where it lies in the atlas: [1, n, n, 2]; far outside if in no tile."""
-        extent = torch.tensor([MOUTH.size + EYE.size, 2.0 * EYE.size])
-        sides = torch.tensor([[MOUTH.size], [EYE.size], [EYE.size]])
-        corners = torch.tensor([[0.0, 0.0], [MOUTH.size, 0.0], [MOUTH.size, EYE.size]])
-        scale, offset = sides / extent, (2.0 * corners + sides) / extent - 1.0
-        axes = torch.cat([tile.frame.axes for tile in tiles])
-        inverse = axes / axes.square().sum(-1, keepdim=True)
-        centre = torch.cat([tile.frame.centre for tile in tiles])
-        # Rows (a, b, c) with a·x + b·y + c = a coordinate of the tile's own frame: [2 (its x, y), 3 tiles, 3].
-        rows = torch.cat([inverse, -(inverse * centre[:, None]).sum(-1, keepdim=True)], -1).transpose(0, 1)
-        own = rows @ self.get_buffer("map_grid")
-        inside = (torch.maximum(own[0].abs(), own[1].abs()) < 1.0).float()
-        far = 3.0
-        where = (inside * (own * scale.T[..., None] + (offset.T[..., None] + far))).sum(1) - far
-        return where.T.reshape(1, MAP_SIZE, MAP_SIZE, 2)
+
+def _atlas_coordinates(frames: PatchFrame, x: Tensor, y: Tensor) -> Tensor:
+    """Where the points of a raster lie in the atlas: [1, h, w, 2]; far outside if in no tile.
+
+    frames: of the three tiles, normalised. x [w], y [h]: the raster's columns and rows, normalised.
+    """
+    extent = torch.tensor([MOUTH.size + EYE.size, 2.0 * EYE.size])
+    sides = torch.tensor([[MOUTH.size], [EYE.size], [EYE.size]])
+    corners = torch.tensor([[0.0, 0.0], [MOUTH.size, 0.0], [MOUTH.size, EYE.size]])
+    scale, offset = sides / extent, (2.0 * corners + sides) / extent - 1.0  # [3, 2]
+    inverse = frames.axes / frames.axes.square().sum(-1, keepdim=True)
+    # Coordinate k of the raster in the frame of tile t: slope · (x, y) + constant; k leads.
+    slope = inverse.transpose(0, 1)[..., None, None, :]
+    constant = -(inverse * frames.centre[:, None]).sum(-1).T[..., None, None]
+    own = slope[..., 0] * x + (slope[..., 1] * y[:, None] + constant)  # [2, 3, h, w]
+    inside = (torch.maximum(own[0].abs(), own[1].abs()) < 1.0).float()
+    far = 3.0
+    where = (inside * (own * scale.T[..., None, None] + (offset.T[..., None, None] + far))).sum(1) - far
+    return where.permute(1, 2, 0).unsqueeze(0)
 
 
 def _tile(flow: Tensor, painted: Tensor, masks: PatchMasks, before: PatchFrame, after: PatchFrame) -> Tile:
     """Patch coordinates → the square's: where the tile's pixels look in the source minus where they are."""
     size = flow.shape[-1]
     grid = pixel_grid(size, flow.device)
-    looked = before.from_patch(grid + flow.permute(0, 2, 3, 1).reshape(1, -1, 2))
-    moved = (looked - after.from_patch(grid)).reshape(1, size, size, 2).permute(0, 3, 1, 2)
+    looked = before.from_patch(grid + flow.permute(0, 2, 3, 1).reshape(len(flow), -1, 2))
+    moved = (looked - after.from_patch(grid)).reshape(-1, size, size, 2).permute(0, 3, 1, 2)
     # Fade to nothing at the tile's border, or neighbours in the atlas would bleed in.
     fade = ((1.0 - grid.abs().amax(-1)) * 12.0).clamp(0.0, 1.0).reshape(1, 1, size, size)
     cover = masks.region * fade

@@ -2,6 +2,9 @@
 
     python -m vivant.training.train_refiner --cache CACHE --output runs/refiner --steps 5000
 
+With `--teacher STUDENT` it is distilled: early on it also imitates the motion of that (larger) student's refiner, which
+teaches faster than pixels do; the share of this fades, because a teacher's mistakes are not to be kept.
+
 The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet
 (source | geometry | refined | target) of held-out people and a line of metrics to OUTPUT/log.jsonl.
 """
@@ -19,6 +22,7 @@ from torch.nn import functional as F
 from ..models.compose import background_plate, blend, render
 from ..models.geometry import warp_by_landmarks
 from ..models.refiner import FlowRefiner, Motion, RefinerConfig
+from ..models.student import load_student
 from .checkpoint import MovingAverage
 from .clips import FrameCache
 from .frame_data import FrameBatch, FrameData
@@ -38,6 +42,10 @@ class RefinerTraining:
     weight_matte: float = 0.1
     weight_flow: float = 0.02
     person_weight: float = 1.0
+    widths: tuple[int, int, int, int] = RefinerConfig.widths
+    teacher: str = ""  # a student's weights to distil from
+    weight_teacher: float = 1.0
+    teacher_until: float = 0.7  # share of the run over which the teacher's weight falls to 0
     ema: float = 0.999
     evaluate_every: int = 500
     evaluation_batches: int = 16
@@ -61,7 +69,9 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
         torch.manual_seed(config.seed)
         self.settings = config
         self.data = FrameData(cache, "train", config.seed)
-        self.refiner = FlowRefiner(RefinerConfig()).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        network = FlowRefiner(RefinerConfig(widths=config.widths))
+        self.refiner = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.teacher = load_student(Path(config.teacher))[0].refiner if config.teacher else None
         self.average = MovingAverage(self.refiner, config.ema)
         self.optimiser = torch.optim.AdamW(
             self.refiner.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-4
@@ -95,6 +105,9 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
         }
         total = losses["l1"] + config.weight_ssim * losses["ssim"]
         total = total + config.weight_matte * losses["matte"] + config.weight_flow * losses["flow"]
+        if (share := 1.0 - self.step / (config.teacher_until * config.steps)) > 0.0 and self.teacher:
+            losses["teacher"] = self._unlike_teacher(batch, motion)
+            total = total + share * config.weight_teacher * losses["teacher"]
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.refiner.parameters(), 1.0)
@@ -102,6 +115,17 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
         self.step += 1
         self.average.update(self.refiner, self.step)
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _unlike_teacher(self, batch: FrameBatch, motion: Motion) -> Tensor:
+        """Mean absolute difference of flow, matte and shade; all are of the order of a tenth."""
+        assert self.teacher is not None
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            features = self.teacher.encode(batch.source, batch.source_matte)
+            wanted = self.teacher(features, batch.source_anchors, batch.target_anchors)
+        weight = F.avg_pool2d(batch.valid * (1.0 + self.settings.person_weight * batch.target_matte), 2)
+        flow, wanted_flow = (x.flow.permute(0, 3, 1, 2).float() for x in (motion, wanted))
+        unlike = masked_l1(flow, wanted_flow, weight) + masked_l1(motion.matte, wanted.matte, weight)
+        return unlike + masked_l1(motion.shade, wanted.shade, weight)
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -127,10 +151,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=RefinerTraining.steps)
+    parser.add_argument("--widths", type=int, nargs=4, default=RefinerTraining.widths, help="channels per level")
+    parser.add_argument("--teacher", type=Path, help="student.safetensors to distil from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    RefinerTrainer(RefinerTraining(steps=arguments.steps), FrameCache(arguments.cache), arguments.output).run()
+    config = RefinerTraining(
+        steps=arguments.steps, widths=tuple(arguments.widths), teacher=str(arguments.teacher or "")
+    )
+    RefinerTrainer(config, FrameCache(arguments.cache), arguments.output).run()
 
 
 if __name__ == "__main__":

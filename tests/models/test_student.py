@@ -129,21 +129,33 @@ def test_frame_meets_the_photo_at_the_border(student: Student, encoded: Encoded)
     assert rgba[:, 3].min() < 0.1 and rgba[:, 3, 128, 128] == 1
 
 
-def test_tiles_land_on_their_features(student: Student, encoded: Encoded) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("feature", [0, 1, 2])
+def test_tiles_land_on_their_features(student: Student, encoded: Encoded, feature: int, whole: bool) -> None:
     """What is painted at a patch's centre appears at that place of the square."""
     coarse = Maps(torch.zeros(1, 2, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64))
-    points = encoded.points
-    tiles = [student._mouth_tile(encoded, points), *student._eye_tiles(encoded, points)]
-    for index, tile in enumerate(tiles):
-        empty = [t._replace(maps=torch.zeros_like(t.maps)) for t in tiles]
-        marked = torch.zeros_like(tile.maps)
-        middle = marked.shape[-1] // 2
-        marked[:, 2:5, middle - 2 : middle + 2, middle - 2 : middle + 2] = 1
-        empty[index] = tile._replace(maps=marked)
-        added = student._place(coarse, empty).add[0, 0].detach().numpy()
-        y, x = np.unravel_index(added.argmax(), added.shape)
-        expected = (tile.frame.centre[0].numpy() + 1) * 128
-        assert np.abs(np.array([x + 0.5, y + 0.5]) - expected).max() < 3
+    tiles = [student._mouth_tile(encoded, encoded.points), student._eye_tiles(encoded, encoded.points)]
+    tiles = [tile._replace(maps=torch.zeros_like(tile.maps)) for tile in tiles]
+    tile, member = (tiles[0], 0) if feature == 0 else (tiles[1], feature - 1)
+    middle = tile.maps.shape[-1] // 2
+    tile.maps[member, 2:5, middle - 2 : middle + 2, middle - 2 : middle + 2] = 1
+    added = student._place(coarse, tiles[0], tiles[1], whole).add[0, 0].detach().numpy()
+    y, x = np.unravel_index(added.argmax(), added.shape)
+    expected = (tile.frame.centre[member].numpy() + 1) * 128
+    assert np.abs(np.array([x + 0.5, y + 0.5]) - expected).max() < 3
+
+
+@pytest.mark.parametrize("shift", [0.0, 30.0, -45.0])
+def test_looking_for_the_face_alone_misses_nothing(student: Student, encoded: Encoded, shift: float) -> None:
+    """Mouth and eyes are placed in a part of the square only; where the head is, tilted, nearer or aside, makes none
+    of them end there."""
+    angle = torch.tensor(0.3 if shift else 0.0)
+    turn = torch.tensor([[angle.cos(), -angle.sin(), 0.0], [angle.sin(), angle.cos(), 0.0], [0.0, 0.0, 1.0]])
+    middle = FACE.mean(0)
+    target = (FACE - middle) @ turn.T * (1.15 if shift > 0 else 0.9) + middle + torch.tensor([shift, -shift, 0.0])
+    with torch.no_grad():
+        part, whole = (torch.cat(student.maps(encoded, target, whole), 1) for whole in (False, True))
+    torch.testing.assert_close(part, whole, atol=1e-5, rtol=0)
 
 
 def test_an_opening_mouth_shows_no_stretched_lips() -> None:
