@@ -85,6 +85,7 @@ def issue(
     key: Key | None = None,
     days: tuple[int, int] = (-1, 365),
     usage: ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    organization: str | None = None,
 ) -> Issued:
     """Makes an authority and lets it issue a certificate.
 
@@ -92,10 +93,11 @@ def issue(
         key: the signer's, by default ECDSA P-256.
         days: from when to when the certificate is valid, in days from now.
         usage: what it may be used for.
+        organization: whose signer it is.
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
     root_key = ec.generate_private_key(ec.SECP256R1())
-    root_name, leaf_name = _name("Test Authority"), _name("Anna")
+    root_name, leaf_name = _name("Test Authority"), _name("Anna", organization)
     root = (
         _builder(root_name, root_name, root_key, root_key, (-10, 3650))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -117,8 +119,9 @@ def issue(
     return issued
 
 
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+def _name(common: str, organization: str | None = None) -> x509.Name:
+    names = {NameOID.ORGANIZATION_NAME: organization, NameOID.COMMON_NAME: common}
+    return x509.Name([x509.NameAttribute(oid, name) for oid, name in names.items() if name is not None])
 
 
 def _builder(

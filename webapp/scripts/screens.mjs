@@ -1,7 +1,7 @@
 /**
  * Takes pictures of every state of the page: phone, laptop and 4K, light and dark.
  *
- *   node scripts/screens.mjs [FOLDER]              all of them, PNG, into FOLDER (test-results/screens)
+ *   node scripts/screens.mjs [FOLDER [STATE...]]   all of them or these, PNG, into FOLDER (test-results/screens)
  *   node scripts/screens.mjs --readme FILE.jpg     the picture for the README: a laptop and a phone side by side
  *
  * Needs Chromium (environment variable CHROMIUM, /usr/bin/chromium by default).
@@ -59,24 +59,42 @@ const STATES = {
     await page.getByRole("button", { name: "Make the file" }).click();
     await page.getByRole("link", { name: "Download" }).waitFor({ timeout: PATIENCE });
   },
+  inspect: async (page) => page.getByRole("link", { name: "Inspect a file" }).click(),
+  inspected: async (page) => {
+    await STATES.saved(page);
+    const saving = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Download" }).click();
+    const signed = readFileSync(await (await saving).path());
+    const changed = Buffer.from(signed);
+    changed[changed.length - 5000] ^= 1;
+    await page.keyboard.press("Escape");
+    await STATES.inspect(page);
+    await page.locator("input[type=file][multiple]").setInputFiles([
+      { name: "grace-hopper-at-rest.png", mimeType: "image/png", buffer: signed },
+      { name: "changed.png", mimeType: "image/png", buffer: changed },
+      { name: "astronaut.jpg", mimeType: "image/jpeg", buffer: readFileSync(join(SAMPLES, "astronaut.jpg")) },
+    ]);
+    await page.locator(".report").nth(2).waitFor({ timeout: PATIENCE });
+  },
 };
 
-async function main([first, target]) {
+async function main([first, ...others]) {
   await build({ root: ROOT, build: { outDir: SITE, emptyOutDir: true }, logLevel: "warn" });
   const server = await preview({ root: ROOT, build: { outDir: SITE }, preview: { port: PORT, strictPort: true, host: "127.0.0.1" } });
   const browser = await launch();
   try {
-    if (first === "--readme") await takeReadme(browser, resolve(target));
-    else await takeAll(browser, resolve(first ?? join(ROOT, "test-results/screens")));
+    if (first === "--readme") await takeReadme(browser, resolve(others[0]));
+    else await takeAll(browser, resolve(first ?? join(ROOT, "test-results/screens")), others);
   } finally {
     await browser.close();
     await server.close();
   }
 }
 
-async function takeAll(browser, folder) {
+async function takeAll(browser, folder, wanted) {
   mkdirSync(folder, { recursive: true });
   for (const [state, reach] of Object.entries(STATES)) {
+    if (wanted.length > 0 && !wanted.includes(state)) continue;
     const page = await open(browser, SIZES.laptop);
     await reach(page);
     for (const [size, viewport] of Object.entries(SIZES)) {

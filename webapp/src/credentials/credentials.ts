@@ -55,7 +55,7 @@ export class Credentials {
     const patience = new Promise<Examination>((resolve) => {
       timer = self.setTimeout(() => {
         this.end();
-        resolve({ state: "unreadable", reasons: [], claims: null });
+        resolve({ state: "unreadable", mediaType: null, reasons: [], claims: null });
       }, PATIENCE_MS + file.size / HASHED);
     });
     try {

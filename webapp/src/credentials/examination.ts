@@ -1,22 +1,22 @@
 /** Reads a file's credentials and checks whether they still fit it. Mirrors runtime/inspection.py. */
 
-import { MARKS } from "../marks";
 import { fromBase64, hex } from "./bytes";
 import { SETTINGS, WasmReader } from "./library";
-import { certificateOf, claimsOf, type Examination, failuresOf, fullForm, intactState, mediaTypeOf, statedHash, tree } from "./report";
+import { certificateOf, claimsOf, type Examination, failuresOf, fullForm, goesBeside, intactState, mediaTypeOf, statedHash, tree } from "./report";
 
 const HEAD = 16; // bytes that tell a file's kind
 const MANIFEST_TYPE = "application/c2pa";
 const NOT_FOUND = "JumbfNotFound"; // the library's name of it
 const MISMATCH = "assertion.dataHash.mismatch";
+const ABSENT: Examination = { state: "absent", mediaType: null, reasons: [], claims: null };
 
 /** @param sidecar the manifest of a file that can hold none */
 export async function examineFile(file: Blob, sidecar: Blob | null): Promise<Examination> {
   const mediaType = mediaTypeOf(new Uint8Array(await file.slice(0, HEAD).arrayBuffer()));
-  if (mediaType === null) return { state: "unreadable", reasons: [], claims: null };
-  const beside = MARKS.beside.some((ending) => MARKS.media_types[ending as keyof typeof MARKS.media_types] === mediaType);
-  if (!beside) return examine(file, mediaType);
-  return sidecar === null ? { state: "absent", reasons: [], claims: null } : examineBeside(file, sidecar);
+  if (mediaType === null) return { state: "unreadable", mediaType, reasons: [], claims: null };
+  if (!goesBeside(mediaType)) return examine(file, mediaType);
+  const report = sidecar === null ? ABSENT : await examineBeside(file, sidecar);
+  return { ...report, mediaType };
 }
 
 /** A file that holds its manifest. */
@@ -43,8 +43,8 @@ async function read(file: Blob, mediaType: string, problems: Problems): Promise<
     reader = await WasmReader.fromBlob(mediaType, file, SETTINGS);
   } catch (error) {
     const reason = String(error);
-    if (reason.includes(NOT_FOUND)) return { state: "absent", reasons: [], claims: null };
-    return { state: "broken", reasons: [reason], claims: null };
+    if (reason.includes(NOT_FOUND)) return { ...ABSENT, mediaType };
+    return { state: "broken", mediaType, reasons: [reason], claims: null };
   }
   try {
     const store = tree(reader.manifestStore());
@@ -53,9 +53,9 @@ async function read(file: Blob, mediaType: string, problems: Problems): Promise<
     const claims = claimsOf(certificate, tree(reader.activeManifest()));
     const reasons = await problems(store, full);
     const state = reasons.length > 0 ? "broken" : intactState(store["validation_state"], certificate);
-    return { state, reasons: [...new Set(reasons)], claims };
+    return { state, mediaType, reasons: [...new Set(reasons)], claims };
   } catch (error) {
-    return { state: "broken", reasons: [`the manifest is not built as it should be (${String(error)})`], claims: null };
+    return { state: "broken", mediaType, reasons: [`the manifest is not built as it should be (${String(error)})`], claims: null };
   } finally {
     reader.free();
   }

@@ -24,6 +24,8 @@ export interface Claims {
 
 export interface Examination {
   readonly state: State;
+  /** By its first bytes; null where they are of no known kind. */
+  readonly mediaType: string | null;
   /** Why it is broken, in the library's words. */
   readonly reasons: readonly string[];
   readonly claims: Claims | null;
@@ -40,6 +42,11 @@ export function mediaTypeOf(head: Uint8Array): string | null {
   const text = hex(head);
   const known = MARKS.signatures.find(([start, magic]) => text.startsWith(String(magic), 2 * Number(start)));
   return known === undefined ? null : String(known[2]);
+}
+
+/** Whether a file of this kind can hold no manifest, so that it is in a file beside it. */
+export function goesBeside(mediaType: string | null): boolean {
+  return Object.entries(MARKS.media_types).some(([ending, type]) => type === mediaType && MARKS.beside.includes(ending));
 }
 
 /** Codes and explanations of what is wrong with the active manifest; that nobody vouches for its signer is not. */

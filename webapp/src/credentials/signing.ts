@@ -29,9 +29,9 @@ export async function signFile({ file, format, title, origin }: SignOrder, signe
   try {
     const mediaType = MARKS.media_types[`.${format}`];
     const how = { alg: C2PA_ALGORITHM, reserveSize: coseSize(signer), sign: (claim: Uint8Array) => coseSign1(claim, signer) };
-    if (!MARKS.beside.includes(`.${format}`)) return { bytes: owned(await builder.sign(how, mediaType, file)), sidecar: null };
+    if (!MARKS.beside.includes(`.${format}`)) return { bytes: owned(await builder.sign(how, [], mediaType, file)), sidecar: null };
     builder.setNoEmbed(true);
-    const { manifest } = (await builder.signAndGetManifestBytes(how, mediaType, file)) as { manifest: Uint8Array };
+    const { manifest } = (await builder.signAndGetManifestBytes(how, [], mediaType, file)) as { manifest: Uint8Array };
     return { bytes: new Uint8Array(await file.arrayBuffer()), sidecar: owned(manifest) };
   } finally {
     builder.free();

@@ -1,3 +1,5 @@
+import { MARKS } from "../marks";
+
 /** Every text of the page in English. The other languages have the same shape (`Texts`). */
 export const en = {
   language: { label: "Language" },
@@ -133,6 +135,43 @@ export const en = {
     unsigned: {
       unavailable: "Not saved: what signs the file is not on this device yet. Connect once, then try again.",
       failed: "Not saved: this browser could not sign the file.",
+    },
+  },
+  inspect: {
+    open: "Inspect a file",
+    title: "vivant: what a file says of itself",
+    heading: "What does a file say of itself?",
+    lead: "Choose a video or a picture, or drop it here. Its Content Credentials (C2PA) are read and checked on this device; nothing is uploaded.",
+    choose: "Choose files",
+    hint: "MP4, WebM, GIF, PNG, JPEG, WebP, AVIF. Choose a WebM together with its .c2pa file.",
+    dropHere: "Let go to inspect it",
+    back: "Back to the portraits",
+    working: (name: string) => `Inspecting ${name}`,
+    unavailable: "What reads Content Credentials is not on this device yet. Connect once, then try again.",
+    together: "A WebM cannot hold its Content Credentials; they are in a .c2pa file that belongs beside it. Choose both files together.",
+    unbelievable: "What it says below is not to be believed.",
+    words: { trusted: "trusted", valid: "valid", "self-signed": "self-signed", broken: "broken", absent: "absent", unreadable: "unreadable" },
+    states: MARKS.states,
+    rows: {
+      reason: "Reason",
+      generator: "Made by",
+      when: "When",
+      signer: "Signed by",
+      issuer: "Issued by",
+      motion: "Motion",
+      photo: "Made of",
+      label: "Label",
+    },
+    labelShown: (label: string) => `“${label}” in every frame`,
+    labelRemoved: "removed by the user’s own choice",
+    meaning: {
+      heading: "What this proves, and what not",
+      points: [
+        "“Self-signed” proves that the file was not changed since it was signed with that key. It does not prove who signed: anybody can make a key with any name.",
+        "What a file says of itself is what its maker’s program said. Signed is not the same as true.",
+        "That a file carries no Content Credentials proves nothing: a screenshot, a re-encoding or most social networks remove them.",
+        "The label is reported as the file states it; the picture is not searched for it.",
+      ],
     },
   },
   details: {

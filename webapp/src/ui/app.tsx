@@ -6,6 +6,8 @@ import { DetailsDialog } from "./details-dialog";
 import { Footer } from "./footer";
 import { useHandOver } from "./hand-over";
 import { Header } from "./header";
+import { InspectView } from "./inspect-view";
+import { INSPECT } from "./inspector";
 import { NoticeBar } from "./notice-bar";
 import { Panel } from "./panel";
 import { PrivacyDialog } from "./privacy-dialog";
@@ -17,25 +19,29 @@ import type { Studio } from "./studio";
 export function App({ studio }: { readonly studio: Studio }) {
   const dragging = useHandOver(studio);
   const portrait = studio.portrait.value;
+  const hash = useHash();
+  const inspecting = hash === INSPECT;
+  useEffect(() => { document.title = inspecting ? texts.value.inspect.title : texts.value.page.title; });
   useSignalEffect(() => {
     document.documentElement.lang = language.value;
-    document.title = texts.value.page.title;
     document.querySelector("meta[name=description]")?.setAttribute("content", texts.value.page.description);
   });
   useEffect(() => {
-    const onVisibility = () => { studio.setVisible(document.visibilityState === "visible"); };
+    const onVisibility = () => { studio.setVisible(document.visibilityState === "visible" && !inspecting); };
+    onVisibility();
     document.addEventListener("visibilitychange", onVisibility);
     return () => { document.removeEventListener("visibilitychange", onVisibility); };
-  }, [studio]);
+  }, [studio, inspecting]);
   return (
     <>
       <a class="skip" href="#content">{texts.value.page.skip}</a>
-      <Header studio={studio} />
+      <Header studio={studio} inspecting={inspecting} />
       <main id="content" tabIndex={-1}>
+        {inspecting && <InspectView inspector={studio.inspector} />}
         {portrait === null ? (
-          <StartView studio={studio} />
+          !inspecting && <StartView studio={studio} />
         ) : (
-          <div class="studio" aria-busy={studio.opening.value}>
+          <div class="studio" hidden={inspecting} aria-busy={studio.opening.value}>
             <Stage studio={studio} portrait={portrait} />
             <Panel studio={studio} />
           </div>
@@ -44,14 +50,15 @@ export function App({ studio }: { readonly studio: Studio }) {
       <Footer studio={studio} />
       <NoticeBar studio={studio} />
       <p class="visually-hidden" role="status">{studio.announcement.value(texts.value)}</p>
-      <Dialogs studio={studio} />
-      {dragging && <div class="curtain" aria-hidden="true"><p>{texts.value.page.dropHere}</p></div>}
+      <Dialogs studio={studio} hash={hash} />
+      {dragging && (
+        <div class="curtain" aria-hidden="true"><p>{inspecting ? texts.value.inspect.dropHere : texts.value.page.dropHere}</p></div>
+      )}
     </>
   );
 }
 
-function Dialogs({ studio }: { readonly studio: Studio }) {
-  const hash = useHash();
+function Dialogs({ studio, hash }: { readonly studio: Studio; readonly hash: string }) {
   switch (studio.dialog.value) {
     case "camera":
       return <CameraDialog studio={studio} />;

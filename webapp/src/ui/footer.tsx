@@ -1,4 +1,5 @@
 import { texts } from "../texts/language";
+import { INSPECT } from "./inspector";
 import { installPrompt } from "./install";
 import type { Studio } from "./studio";
 
@@ -14,6 +15,7 @@ export function Footer({ studio }: { readonly studio: Studio }) {
         {prompt !== null && (
           <button type="button" class="link" onClick={() => void prompt.prompt()}>{t.page.install}</button>
         )}
+        <a class="link" href={INSPECT}>{t.inspect.open}</a>
         <button type="button" class="link" onClick={() => { studio.dialog.value = "details"; }}>{t.details.open}</button>
       </div>
     </footer>

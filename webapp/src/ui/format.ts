@@ -19,6 +19,13 @@ export function decimal(value: number, digits: number, language: string): string
   return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
+/** A time of ISO 8601 as people write it; as it is where it is none. */
+export function moment(when: string | null, language: string): string | null {
+  const time = Date.parse(when ?? "");
+  if (Number.isNaN(time)) return when;
+  return new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }).format(time);
+}
+
 export function percent(share: number, language: string): string {
   return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
 }

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { filesOf, isVideo, titleOf } from "../media/photo";
+import { INSPECT } from "./inspector";
 import type { Portrait } from "./portrait";
 import type { Studio } from "./studio";
 
@@ -8,11 +9,12 @@ export function nameOfFile(file: File): Portrait["name"] {
   return { title: titleOf(file.name) };
 }
 
-/** Opens a file wherever it belongs: a photo is hung, a video leads the portrait. */
+/** Opens a file wherever it belongs: a photo is hung, a video leads the portrait; beside them, files are inspected. */
 export async function handOver(studio: Studio, files: readonly File[]): Promise<void> {
   const [file, second] = files;
   if (file === undefined || studio.dialog.value === "save") return;
   studio.dialog.value = null;
+  if (location.hash === INSPECT) return studio.inspector.examine(files);
   if (isVideo(file)) await studio.leadByVideo(file);
   else await studio.openPhoto(file, nameOfFile(file));
   if (second !== undefined && studio.notice.value === null) {

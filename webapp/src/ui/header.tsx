@@ -4,12 +4,18 @@ import { FileButton } from "./file-button";
 import { nameOfFile } from "./hand-over";
 import type { Studio } from "./studio";
 
-export function Header({ studio }: { readonly studio: Studio }) {
+interface HeaderProps {
+  readonly studio: Studio;
+  /** The portrait is not in sight. */
+  readonly inspecting: boolean;
+}
+
+export function Header({ studio, inspecting }: HeaderProps) {
   const t = texts.value;
   return (
     <header class="site-head">
       <p class="wordmark" lang="fr" translate={false}>vivant</p>
-      {studio.portrait.value !== null && (
+      {studio.portrait.value !== null && !inspecting && (
         <div class="site-actions">
           <FileButton accept="image/*" onFile={(file) => void studio.openPhoto(file, nameOfFile(file))}>
             <PictureIcon />

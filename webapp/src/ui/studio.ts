@@ -5,6 +5,7 @@ import { checkPhoto, readPicture } from "../media/photo";
 import type { Recording } from "../media/recording";
 import type { Texts } from "../texts/language";
 import { EngineLink, problemOf } from "./engine-link";
+import { Inspector } from "./inspector";
 import { Lead } from "./lead";
 import { cameraNotice, type Notice, type Problem, problemNotice } from "./notice";
 import type { Portrait } from "./portrait";
@@ -49,6 +50,7 @@ export class Studio {
   /** While a portrait is alive: another photo is being opened. */
   readonly opening = signal(false);
 
+  readonly inspector = new Inspector();
   readonly link: EngineLink;
   readonly lead: Lead;
   /** Draws frames; set by the stage. It must close the bitmap. */
