@@ -1,5 +1,6 @@
 /** The bare page of the engine's tests and of the benchmark: puts the engine where a test can reach it. */
 
+import { Credentials, signerOf } from "../../src/credentials";
 import { type Backend, createEngine, type Engine, type EngineError, type Frame, type Statistics } from "../../src/engine";
 import { registerServiceWorker } from "../../src/offline";
 import { saveClip, saveStill, supportedFormats } from "../../src/save";
@@ -136,10 +137,13 @@ async function compare(wanted: Record<number, string>): Promise<{ index: number;
   return results;
 }
 
+const credentials = new Credentials();
 const harness = {
   engine: null as Engine | null,
   blobOf, canvas, codeOf, compare, createEngine, downloads, enliven, errors, frames, framesShown, loadRuntime, logPlacement,
-  longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start, statistics, supportedFormats,
+  longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start,
+  signerOf: (photo: File, motion: string, title: string) => signerOf(credentials, photo, motion, title),
+  statistics, supportedFormats,
 };
 export type Harness = typeof harness;
 Object.assign(globalThis, { harness });
