@@ -97,6 +97,8 @@ def _work(
                 progress("preparing", total - len(todo) + len(done), total)
                 _pack_full(output, ledger, place.shard_bytes)
     finally:
+        with suppress(OSError):
+            _tidy(output / PARTS, ledger)  # workers that were ended had begun parts
         looked, kept = sum(o.looked for o in done), sum(o.kept for o in done)
         with suppress(OutputError):  # on a full disk what ended the run counts, not that it goes unrecorded
             ledger.add_run(Run(len(done), looked, kept, workers, round(time.monotonic() - started, 3)))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported: it would report its use
 import ray
+from ray._private import ray_constants
 from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
 from ..runtime.errors import OutputError
@@ -70,30 +72,33 @@ class Preparer:
 def ray_session(address: str | None, workers: int) -> Iterator[int]:
     """A connection to a cluster, or a local Ray of that many processors; gives the number of workers to start.
 
-    Nothing of it listens beyond this machine, and neither dashboard nor usage reports are started, where it is local.
+    A local Ray listens on the loopback interface alone. Neither dashboard nor usage reports are started.
 
     Raises:
         PreparationError: Ray cannot be started or reached.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if address is None:
-            ray.init(
-                "local", num_cpus=workers, include_dashboard=False, object_store_memory=OBJECT_STORE,
-                _node_ip_address="127.0.0.1", **quiet,
-            )  # fmt: skip
-        else:
-            ray.init(address, **quiet)
-    except (RayError, OSError, RuntimeError, ValueError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-        raise PreparationError(f"Ray cannot be {'reached' if address else 'started'}: {reason}.") from None
-    try:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)  # Ray puts its own in their place
-        yield workers if address is None else min(workers, int(ray.cluster_resources().get("CPU", 0)) or workers)
-    finally:
-        ray.shutdown()
+    # Without clusters Ray binds to 127.0.0.1: its processes read the variable, this one has read it already.
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0" if address is None else "1"
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
+    with redirect_stdout(io.StringIO()):  # Ray tells of dead workers there; results go there, and `_Crew` sees to them
+        try:
+            if address is None:
+                ray.init("local", num_cpus=workers, include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+            else:
+                ray.init(address, **quiet)
+        except (RayError, OSError, RuntimeError, ValueError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+            hint = "" if address is None else " (one that asks for a token needs RAY_AUTH_MODE=token)"
+            raise PreparationError(f"Ray cannot be {'reached' if address else 'started'}: {reason}{hint}.") from None
+        try:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)  # Ray puts its own in their place
+            cluster = int(ray.cluster_resources().get("CPU", workers))
+            yield workers if address is None else min(workers, cluster)
+        finally:
+            ray.shutdown()
 
 
 def prepare_all(sources: Iterable[Source], assignment: Assignment, workers: int) -> Iterator[Outcome]:

@@ -1,0 +1,91 @@
+"""Shards unpacked into the arrays that training reads."""
+
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clipmaking import write_video
+from PIL import Image
+from vivant.preparation.arrays import BYTES_A_FRAME, write_arrays
+from vivant.preparation.config import PreparationConfig, PreparationError
+from vivant.preparation.index import read_index, write_index
+from vivant.preparation.ledger import Ledger, Packed, offsets_of
+from vivant.preparation.one_file import part_name, prepare_file
+from vivant.preparation.shards import pack, read_scene
+from vivant.preparation.sources import Source
+from vivant.runtime.session import Bundle
+from vivant.training.clips import FrameCache
+
+from .conftest import Frame, drifting
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle, anna: Frame, grace: Frame) -> Path:
+    """A film with a cut, another person's film, and a photo, without loss; finished in another order than sorted."""
+    folder = tmp_path_factory.mktemp("lossless")
+    write_video(folder / "z.mp4", drifting(anna, 4) + drifting(grace, 3), fps=8)
+    write_video(folder / "a.mp4", drifting(grace, 5), fps=8)
+    Image.fromarray(anna).save(folder / "m.png")
+    sources = [
+        Source("z.mp4", "two", "train", "video"),
+        Source("m.png", "photo", "train", "photo", "public domain"),
+        Source("a.mp4", "grace", "heldout", "video"),
+    ]
+    with Ledger(folder) as ledger:
+        for source in sources:
+            outcome = prepare_file(bundle, folder, source, PreparationConfig(quality=None), folder)
+            ledger.add_outcome(outcome)
+        for split in ledger.splits():
+            outcomes = ledger.waiting(split)
+            pack([folder / part_name(outcome.source) for outcome in outcomes], folder / f"{split}.tar")
+            files = tuple(outcome.source.path for outcome in outcomes)
+            ledger.add_shard(Packed(f"{split}.tar", split, files, offsets_of(outcomes)))
+    write_index(folder, ledger)
+    return folder
+
+
+def test_every_row_is_the_frame_it_says(shards: Path, tmp_path: Path) -> None:
+    assert write_arrays(shards, tmp_path / "cache") == 13
+    cache = FrameCache(tmp_path / "cache")
+    files = [entry["file"] for entry in cache.index]
+    assert files == ["a.mp4"] * 5 + ["m.png"] + ["z.mp4"] * 7
+    assert [entry["clip"] for entry in cache.index] == [0] * 5 + [1] + [2] * 7
+    assert [entry["seg"] for entry in cache.index] == [0] * 6 + [0] * 4 + [1] * 3
+    assert cache.index[5]["licence"] == "public domain"
+    row = 0
+    for sample in sorted(read_index(shards), key=lambda sample: sample.key):
+        scene = read_scene(shards / sample.shard, sample.offset)
+        for crops, landmarks, time in zip(scene.crops, scene.landmarks, scene.meta["times"], strict=True):
+            for array, value in zip((cache.frames, cache.mouth, cache.eyes, cache.matte), crops, strict=True):
+                assert np.array_equal(array[row], value)
+            assert np.array_equal(cache.landmarks[row], landmarks)
+            assert np.array_equal(cache.regions[row], scene.region)
+            assert cache.index[row]["t"] == time
+            row += 1
+    assert row == 13
+
+
+def test_training_finds_its_scenes(shards: Path, tmp_path: Path) -> None:
+    write_arrays(shards, tmp_path / "cache")
+    cache = FrameCache(tmp_path / "cache")
+    assert [len(scene.rows) for scene in cache.scenes("train", "video")] == [4, 3]
+    assert [scene.person for scene in cache.scenes("heldout", "video")] == ["grace"]
+    assert [scene.person for scene in cache.scenes("train", "photo")] == ["photo"]
+
+
+def test_a_disk_that_is_too_small_is_told_beforehand(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")(10**9, 10**9 - 1000, 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(PreparationError, match=r"arrays of 13 frames take 0\.0 GB"):
+        write_arrays(shards, tmp_path / "cache")
+    assert list(tmp_path.iterdir()) == []
+    assert BYTES_A_FRAME == 304 * 304 * 3 + 128 * 128 * 3 + 2 * 80 * 80 * 3 + 152 * 152 + 478 * 12 + 12
+
+
+def test_no_folder_of_shards_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PreparationError, match=r"is no folder of finished shards"):
+        write_arrays(tmp_path, tmp_path / "cache")
