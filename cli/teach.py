@@ -20,7 +20,7 @@ train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
 
 @train_app.command("teacher")
 def train_teacher_command(
-    cache: Annotated[Path, typer.Option(help="Prepared frames: see training/README.md.")],
+    cache: Annotated[Path, typer.Option(help="What vivant prepare --arrays wrote.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run; what lies there is continued.")],
     name: Annotated[str, typer.Option("--name", help="paper, paper-cpu, full or full-cpu.")] = "full-cpu",
     steps: Annotated[int | None, typer.Option(min=1, help="Of the whole run.", show_default="the recipe's")] = None,

@@ -1,6 +1,6 @@
 """Prepared frames on disk, and pairs drawn from them.
 
-A cache folder, written by `prepare`, holds memory-mapped arrays, one row per frame:
+A cache folder, written by `vivant prepare --arrays`, holds memory-mapped arrays, one row per frame:
 
 - ``frames.npy`` uint8 [N, C, C, 3], a square around the head (wider than the animated one, to leave room for jitter);
 - ``mouth.npy`` uint8 [N, M, M, 3] and ``eyes.npy`` uint8 [N, 2, E, E, 3], face-aligned patches (right eye, left eye);
@@ -40,6 +40,8 @@ class FrameCache:
     """
 
     def __init__(self, folder: Path) -> None:
+        if not (folder / "index.json").is_file():
+            raise FileNotFoundError(f"{folder} holds no arrays to train from: vivant prepare --arrays writes them.")
         self.folder = folder
         self.index = json.loads((folder / "index.json").read_text())
         self.frames = np.load(folder / "frames.npy", mmap_mode="r")

@@ -53,7 +53,7 @@ def hashed(text: str) -> tuple[Path, str]:
 
 def arguments_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, required=True, help="what vivant.training.prepare wrote")
+    parser.add_argument("--cache", type=Path, required=True, help="what vivant prepare --arrays wrote")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
     parser.add_argument("--teacher", choices=tuple(CONFIGURATIONS), default="full-cpu")
     parser.add_argument("--steps", type=int, help="of the whole run; default: the recipe's")

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clipmaking import write_video
+from made_shards import write_shards
 from PIL import Image
 from vivant.preparation.arrays import BYTES_A_FRAME, write_arrays
-from vivant.preparation.config import PreparationConfig, PreparationError
-from vivant.preparation.index import read_index, write_index
-from vivant.preparation.ledger import Ledger, Packed, offsets_of
-from vivant.preparation.one_file import part_name, prepare_file
-from vivant.preparation.shards import pack, read_scene
+from vivant.preparation.config import PreparationError
+from vivant.preparation.index import read_index
+from vivant.preparation.shards import read_scene
 from vivant.preparation.sources import Source
 from vivant.runtime.session import Bundle
 from vivant.training.clips import FrameCache
@@ -33,16 +32,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle, anna: Frame
         Source("m.png", "photo", "train", "photo", "public domain"),
         Source("a.mp4", "grace", "heldout", "video"),
     ]
-    with Ledger(folder) as ledger:
-        for source in sources:
-            outcome = prepare_file(bundle, folder, source, PreparationConfig(quality=None), folder)
-            ledger.add_outcome(outcome)
-        for split in ledger.splits():
-            outcomes = ledger.waiting(split)
-            pack([folder / part_name(outcome.source) for outcome in outcomes], folder / f"{split}.tar")
-            files = tuple(outcome.source.path for outcome in outcomes)
-            ledger.add_shard(Packed(f"{split}.tar", split, files, offsets_of(outcomes)))
-    write_index(folder, ledger)
+    write_shards(bundle, folder, sources)
     return folder
 
 
@@ -89,3 +79,8 @@ def test_a_disk_that_is_too_small_is_told_beforehand(
 def test_no_folder_of_shards_is_told(tmp_path: Path) -> None:
     with pytest.raises(PreparationError, match=r"is no folder of finished shards"):
         write_arrays(tmp_path, tmp_path / "cache")
+
+
+def test_training_on_shards_is_told_what_to_do(shards: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no arrays to train from: vivant prepare --arrays writes them"):
+        FrameCache(shards)

@@ -1,6 +1,7 @@
 """From files to a trained step: preparing, drawing pairs, learning, resuming."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,32 +9,38 @@ import numpy as np
 import pytest
 import torch
 from clipmaking import write_video
+from made_shards import write_cache
 from PIL import Image
 from vivant.models import landmarks as lm
 from vivant.models.patch import MOUTH
+from vivant.preparation.sources import Source
+from vivant.runtime.session import Bundle
 from vivant.training.checkpoint import CheckpointError, load_checkpoint
 from vivant.training.clips import FrameCache, PairSampler
 from vivant.training.frame_data import FrameData
 from vivant.training.patch_data import PatchData, close_lips
-from vivant.training.prepare import Job, merge, prepare_file
 from vivant.training.train_patches import PatchTrainer, PatchTraining
 from vivant.training.train_refiner import RefinerTrainer, RefinerTraining
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory, astronaut: Path) -> FrameCache:
+def cache(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle, astronaut: Path) -> FrameCache:
     """Two "films" (a photo that drifts, one of them held out) and a photo, prepared."""
-    folder = tmp_path_factory.mktemp("cache")
-    parts = folder / "parts"
-    parts.mkdir()
+    folder = tmp_path_factory.mktemp("prepared")
     picture = np.asarray(Image.open(astronaut).convert("RGB").crop((60, 0, 400, 340)))
     frames = [np.roll(picture, shift, 1) for shift in range(0, 12, 2)]
-    for name, person, split in (("a.mp4", "p0", "train"), ("b.mp4", "p1", "heldout")):
+    for name in ("a.mp4", "b.mp4"):
         write_video(folder / name, frames, fps=8)
-        assert prepare_file(Job(folder / name, person, split, "video"), parts) == len(frames)
-    assert prepare_file(Job(astronaut, "photo", "train", "photo"), parts) == 1
-    assert merge(parts, folder) == 13
-    return FrameCache(folder)
+    shutil.copy(astronaut, folder / "photo.jpg")
+    sources = [
+        Source("a.mp4", "p0", "train", "video"),
+        Source("b.mp4", "p1", "heldout", "video"),
+        Source("photo.jpg", "photo", "train", "photo"),
+    ]
+    write_cache(bundle, folder, sources, folder / "cache")
+    prepared = FrameCache(folder / "cache")
+    assert len(prepared.index) == 13
+    return prepared
 
 
 def test_prepared_patches_show_mouth_and_eyes(cache: FrameCache) -> None:
