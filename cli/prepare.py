@@ -1,6 +1,7 @@
 """`vivant prepare`: videos and photos become training data."""
 
 import json
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,9 @@ def prepare_command(
     arrays: Annotated[
         Path | None, typer.Option(help="Also write the arrays that training reads into this new folder.")
     ] = None,
+    arrays_gigabytes: Annotated[
+        float, typer.Option(min=0, help="Most that the arrays may take: people are drawn.", show_default="no limit")
+    ] = math.inf,
     shard_megabytes: Annotated[int, typer.Option(min=1, help="Size from which a shard is closed.")] = 256,
     json_summary: JsonOption = False,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
@@ -53,9 +57,9 @@ def prepare_command(
 
     vivant prepare clips/ -o shards/
 
-    vivant prepare clips/ -o shards/ --arrays cache/            for vivant train teacher --cache cache/
+    vivant prepare clips/ -o shards/ --arrays cache/            what vivant train teacher reads
 
-    vivant prepare vox2/ -o shards/ --fps 2 --address auto      on every machine of a Ray cluster
+    vivant prepare vox2/ -o shards/ --fps 2 --address auto      on a Ray cluster
     """
     with needing_extra("train"):
         from ..preparation.arrays import check_arrays, write_arrays
@@ -69,7 +73,7 @@ def prepare_command(
     with progress_bar() as progress:
         ledger = prepare(folder, output, config, place, progress)
         if arrays is not None:
-            write_arrays(output, arrays, progress)
+            write_arrays(output, arrays, arrays_gigabytes * 1e9, progress)
     if json_summary:
         say(json.dumps(summary(output, ledger), ensure_ascii=False))
         return

@@ -34,8 +34,10 @@ class Section:
     note: str = ""
 
 
-def as_html(title: str, sections: Sequence[Section], sheet: Sequence[tuple[str, str]]) -> str:
-    """One self-contained page. sheet: captions and pictures (data URLs, or nothing)."""
+def as_html(
+    title: str, sections: Sequence[Section], sheet: Sequence[tuple[str, str]], heading: str = "Contact sheet"
+) -> str:
+    """One self-contained page. sheet: captions and pictures (data URLs, or nothing), under that heading."""
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>',
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">',
@@ -45,7 +47,7 @@ def as_html(title: str, sections: Sequence[Section], sheet: Sequence[tuple[str, 
         parts.append(f"<h2>{escape(section.title)}</h2>")
         parts += [_html_table(table) for table in section.tables]
         parts.append(f"<p>{escape(section.note)}</p>" if section.note else "")
-    parts.append("<h2>Contact sheet</h2>")
+    parts.append(f"<h2>{escape(heading)}</h2>")
     for caption, picture in sheet:
         image = f'<img src="{picture}" alt="{escape(caption)}">' if picture else ""
         parts.append(f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>")

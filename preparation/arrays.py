@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,18 +38,21 @@ def check_arrays(target: Path) -> None:
     check_writable(target)
 
 
-def write_arrays(shards: Path, target: Path, progress: Progress = no_progress) -> int:
-    """Unpack all shards of a folder; returns the number of frames, one row each, sorted by file and scene.
+def write_arrays(shards: Path, target: Path, most_bytes: float = math.inf, progress: Progress = no_progress) -> int:
+    """Unpack the shards of a folder; returns the number of frames, one row each, sorted by file and scene.
+
+    Args:
+        most_bytes: what the arrays may take; of more people than fit, some are drawn, always the same.
 
     Raises:
-        PreparationError: the shards hold nothing, `target` exists, or its disk has too little space.
+        PreparationError: the shards hold nothing (that fits), `target` exists, or its disk has too little space.
         OutputError: it cannot be written.
     """
     check_arrays(target)
-    samples = read_index(shards)
+    samples = drawn_people(read_index(shards), int(min(most_bytes, 1e18)) // BYTES_A_FRAME)
     total = sum(sample.frames for sample in samples)
     if not total:
-        raise PreparationError(f"{shards} holds no samples.")
+        raise PreparationError(f"{shards} holds no samples{'' if most_bytes == math.inf else ' that fit'}.")
     free = shutil.disk_usage(target.absolute().parent).free
     if total * BYTES_A_FRAME > free:
         raise PreparationError(
@@ -56,6 +62,19 @@ def write_arrays(shards: Path, target: Path, progress: Progress = no_progress) -
     with replacing(target, folder=True) as folder:
         _fill(folder, shards, samples, total, progress)
     return total
+
+
+def drawn_people(samples: Sequence[Sample], most_frames: int) -> list[Sample]:
+    """All samples of as many people as fit, drawn by the hash of their names; nobody in part."""
+    frames: Counter[str] = Counter()
+    for sample in samples:
+        frames[sample.person] += sample.frames
+    drawn: set[str] = set()
+    for person in sorted(frames, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        if frames[person] <= most_frames:
+            drawn.add(person)
+            most_frames -= frames[person]
+    return [sample for sample in samples if sample.person in drawn]
 
 
 def _fill(folder: Path, shards: Path, samples: list[Sample], total: int, progress: Progress) -> None:
@@ -71,7 +90,9 @@ def _fill(folder: Path, shards: Path, samples: list[Sample], total: int, progres
     index: list[dict[str, Any]] = [{}] * total
     done = 0
     for scene in read_shards([shards / name for name in sorted({sample.shard for sample in samples})]):
-        start = starts[scene.key]
+        start = starts.get(scene.key)
+        if start is None:
+            continue
         for offset, values in enumerate(_rows(scene)):
             for name, value in values.items():
                 arrays[name][start + offset] = value

@@ -19,8 +19,8 @@ from .one_file import BINS, Outcome
 REPORT_FILE: Final = "report.html"
 LISTED: Final = 10  # people with the most and with the fewest frames
 LABELS: Final = {
-    "yaw": "yaw, degrees to the person's left (negative) or right",
-    "pitch": "pitch, degrees down (negative: up)",
+    "yaw": "yaw, degrees (positive: turned to the person's own left)",
+    "pitch": "pitch, degrees (positive: down)",
     "opening": "opening of the mouth, distances of the outer eye corners",
 }
 
@@ -36,7 +36,9 @@ def write_report(output: Path, ledger: Ledger) -> None:
         _shards(output, ledger, samples),
     ]
     sections += [_runs(ledger), _people(people)]
-    page = as_html(f"Prepared: {output.resolve().name}", sections, _pictures(output, outcomes, samples, people))
+    page = as_html(
+        f"Prepared: {output.resolve().name}", sections, _pictures(output, outcomes, samples, people), "Pictures"
+    )
     with replacing(output / REPORT_FILE) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

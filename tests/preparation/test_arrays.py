@@ -1,7 +1,7 @@
 """Shards unpacked into the arrays that training reads."""
 
 import shutil
-from collections import namedtuple
+from collections import Counter, namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,19 @@ def test_training_finds_its_scenes(shards: Path, tmp_path: Path) -> None:
     assert [len(scene.rows) for scene in cache.scenes("train", "video")] == [4, 3]
     assert [scene.person for scene in cache.scenes("heldout", "video")] == ["grace"]
     assert [scene.person for scene in cache.scenes("train", "photo")] == ["photo"]
+
+
+def test_of_many_people_as_many_are_drawn_as_fit(shards: Path, tmp_path: Path) -> None:
+    """Grace has 5 frames, the photo 1, the two of the other film 7: nobody is taken in part."""
+    for most, allowed in ((6, {5, 6, 1}), (8, {6, 7, 8}), (13, {13})):
+        frames = write_arrays(shards, tmp_path / f"cache{most}", most * BYTES_A_FRAME)
+        assert frames in allowed
+        index = FrameCache(tmp_path / f"cache{most}").index
+        counts = Counter(entry["person"] for entry in index)
+        assert sum(counts.values()) == frames
+        assert all(counts[person] == {"grace": 5, "photo": 1, "two": 7}[person] for person in counts)
+    with pytest.raises(PreparationError, match="holds no samples that fit"):
+        write_arrays(shards, tmp_path / "cache0", 0.0)
 
 
 def test_a_disk_that_is_too_small_is_told_beforehand(
