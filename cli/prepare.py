@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..runtime.errors import VivantError
 from ..runtime.session import available_threads
 from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, note, progress_bar, say
 from .extras import needing_extra
@@ -76,9 +77,11 @@ def prepare_command(
             write_arrays(output, arrays, arrays_gigabytes * 1e9, progress)
     if json_summary:
         say(json.dumps(summary(output, ledger), ensure_ascii=False))
-        return
-    for line in summary_lines(output, ledger):
-        note(line)
-    say(str(output / "report.html"))
-    if arrays is not None:
-        say(str(arrays))
+    else:
+        for line in summary_lines(output, ledger):
+            note(line)
+        say(str(output / "report.html"))
+        if arrays is not None:
+            say(str(arrays))
+    if not ledger.shards:
+        raise VivantError(f"No file of {folder} gave a sample; {output / 'rejected.csv'} says why.")

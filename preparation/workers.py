@@ -17,7 +17,7 @@ from typing import Any, Final
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported: it would report its use
 import ray
 from ray._private import ray_constants
-from ray.exceptions import ActorDiedError, RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from ..runtime.errors import OutputError
 from ..runtime.session import Bundle
@@ -145,7 +145,8 @@ class _Crew:
             actor, source = self._busy.pop(reference)
             try:
                 result = ray.get(reference)
-            except ActorDiedError as error:
+            except (RayActorError, OutOfMemoryError) as error:
+                ray.kill(actor)  # one that is only out of reach must not go on
                 yield from self._died(source, error)
                 continue
             except RayTaskError as error:
