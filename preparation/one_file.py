@@ -44,7 +44,7 @@ class Outcome:
         reason, detail: why nothing was kept: in few words, for counting, and in a sentence.
         decoded, looked, damaged, seconds: see `Tally`. kept: frames written. rejects: frames by reason.
         bytes: length of the part. scenes: in it. bins: kept frames by number of the histogram's bin.
-        working: seconds that it took.
+        working: processor seconds that it took.
     """
 
     source: Source
@@ -111,6 +111,7 @@ def _write_scenes(
 ) -> None:
     for number, sightings in enumerate(finder):
         scene = _scene(bundle, number, sightings, outcome.source, config, finder.tally.rejects)
+        sightings.clear()  # whole images: the next scene needs the room
         if scene is None:
             continue
         offset = part.write(encode_scene(scene, config.quality))

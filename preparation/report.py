@@ -35,7 +35,7 @@ def write_report(output: Path, ledger: Ledger) -> None:
         _files(outcomes),
         _shards(output, ledger, samples),
     ]
-    sections += [_runs(ledger), _people(people)]
+    sections += [_runs(ledger, outcomes), _people(people)]
     page = as_html(
         f"Prepared: {output.resolve().name}", sections, _pictures(output, outcomes, samples, people), "Pictures"
     )
@@ -60,6 +60,7 @@ def summary(output: Path, ledger: Ledger) -> dict[str, Any]:
         "bytes": sum((output / packed.shard).stat().st_size for packed in ledger.shards),
         "files_left_out": dict(_file_reasons(outcomes).most_common()),
         "frames_left_out": dict(_frame_reasons(outcomes).most_common()),
+        "processor_seconds_per_second_of_film": round(_work_per_second(outcomes), 3),
         "last_run": asdict(ledger.runs[-1]) if ledger.runs else None,
     }
 
@@ -79,9 +80,16 @@ def summary_lines(output: Path, ledger: Ledger) -> list[str]:
     if run:
         lines.append(
             f"Last run: {run.files} files, {run.looked} frames looked at in {run.seconds:.0f} s by {run.workers} "
-            f"workers, {run.looked / max(run.seconds, 1e-3):.1f} a second."
+            f"workers, {run.looked / max(run.seconds, 1e-3):.1f} a second. In all, a second of film took "
+            f"{s['processor_seconds_per_second_of_film']:.2f} seconds of one processor."
         )
     return lines
+
+
+def _work_per_second(outcomes: Sequence[Outcome]) -> float:
+    """Processor seconds for each second of film."""
+    films = [outcome for outcome in outcomes if outcome.seconds > 0]
+    return sum(film.working for film in films) / max(1e-3, sum(film.seconds for film in films))
 
 
 def _by_status(outcomes: Sequence[Outcome]) -> Counter[str]:
@@ -141,14 +149,15 @@ def _shards(output: Path, ledger: Ledger, samples: Sequence[Sample]) -> Section:
     return Section("Shards", [Table(["split", "shards", "MB", "kB a frame"], rows)])
 
 
-def _runs(ledger: Ledger) -> Section:
+def _runs(ledger: Ledger, outcomes: Sequence[Outcome]) -> Section:
     rows = [
         [str(i), str(run.files), str(run.looked), str(run.kept), str(run.workers), f"{run.seconds:.0f}",
          f"{run.looked / max(run.seconds, 1e-3):.1f}"]
         for i, run in enumerate(ledger.runs, 1)
     ]  # fmt: skip
     head = ["run", "files", "frames looked at", "kept", "workers", "seconds", "frames looked at a second"]
-    return Section("Runs", [Table(head, rows)])
+    note = f"A second of film took {_work_per_second(outcomes):.2f} seconds of one processor."
+    return Section("Runs", [Table(head, rows)], note)
 
 
 def _people(people: Sequence[PersonTotal]) -> Section:

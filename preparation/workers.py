@@ -57,14 +57,14 @@ class Preparer:
 
     def prepare(self, source: Source) -> Outcome:
         """Prepares a file. What a file may cause becomes an outcome; only what cannot be written is raised."""
-        job, started = self._assignment, time.monotonic()
+        job, started = self._assignment, time.process_time()
         try:
             outcome = prepare_file(self._bundle, job.folder, source, job.config, job.parts)
         except OutputError:
             raise
         except Exception as error:  # nothing that a file makes a decoder or a graph do may end the run
             outcome = Outcome(source, "failed", "unforeseen error", f"{type(error).__name__}: {error}")
-        outcome.working = round(time.monotonic() - started, 3)
+        outcome.working = round(time.process_time() - started, 3)
         return outcome
 
 
