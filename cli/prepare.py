@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from ..runtime.errors import VivantError
-from ..runtime.session import available_threads
 from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, note, progress_bar, say
 from .extras import needing_extra
 
@@ -68,7 +67,7 @@ def prepare_command(
         from ..preparation.report import summary, summary_lines
         from ..preparation.run import Place, prepare
     config = PreparationConfig(fps=fps, quality=None if lossless else quality, heldout=heldout, people=people.value)
-    place = Place(workers or available_threads(), address, shard_megabytes * 1_000_000, bundle_folder)
+    place = Place(workers, address, shard_megabytes * 1_000_000, bundle_folder)
     if arrays is not None:
         check_arrays(arrays)
     with progress_bar() as progress:

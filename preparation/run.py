@@ -29,11 +29,11 @@ class Place:
     """Where and how a run works.
 
     Attributes:
-        workers: processes. address: of a Ray cluster; None for this machine alone.
+        workers: processes; None for one a processor. address: of a Ray cluster; None for this machine alone.
         shard_bytes: size from which a shard is closed. bundle: folder of the graphs.
     """
 
-    workers: int = 1
+    workers: int | None = None
     address: str | None = None
     shard_bytes: int = SHARD_BYTES
     bundle: Path = BUNDLED
@@ -87,7 +87,7 @@ def _work(
 
     assignment = Assignment(folder.resolve(), (output / PARTS).resolve(), config, place.bundle.resolve())
     done: list[Outcome] = []
-    started, workers = time.monotonic(), place.workers
+    started, workers = time.monotonic(), 0
     try:
         with ray_session(place.address, place.workers) as workers:
             started = time.monotonic()
@@ -101,7 +101,8 @@ def _work(
             _tidy(output / PARTS, ledger)  # workers that were ended had begun parts
         looked, kept = sum(o.looked for o in done), sum(o.kept for o in done)
         with suppress(OutputError):  # on a full disk what ended the run counts, not that it goes unrecorded
-            ledger.add_run(Run(len(done), looked, kept, workers, round(time.monotonic() - started, 3)))
+            if done:
+                ledger.add_run(Run(len(done), looked, kept, workers, round(time.monotonic() - started, 3)))
 
 
 def _pack_full(output: Path, ledger: Ledger, least: int) -> None:

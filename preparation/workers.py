@@ -20,7 +20,7 @@ from ray._private import ray_constants
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from ..runtime.errors import OutputError
-from ..runtime.session import Bundle
+from ..runtime.session import Bundle, available_threads
 from .config import PreparationConfig, PreparationError
 from .one_file import Outcome, prepare_file
 from .sources import Source
@@ -69,8 +69,8 @@ class Preparer:
 
 
 @contextmanager
-def ray_session(address: str | None, workers: int) -> Iterator[int]:
-    """A connection to a cluster, or a local Ray of that many processors; gives the number of workers to start.
+def ray_session(address: str | None, workers: int | None) -> Iterator[int]:
+    """A connection to a cluster, or a local Ray of that many processors (None: all); gives the workers to start.
 
     A local Ray listens on the loopback interface alone. Neither dashboard nor usage reports are started.
 
@@ -85,7 +85,8 @@ def ray_session(address: str | None, workers: int) -> Iterator[int]:
     with redirect_stdout(io.StringIO()):  # Ray tells of dead workers there; results go there, and `_Crew` sees to them
         try:
             if address is None:
-                ray.init("local", num_cpus=workers, include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+                count = workers or available_threads()
+                ray.init("local", num_cpus=count, include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
             else:
                 ray.init(address, **quiet)
         except (RayError, OSError, RuntimeError, ValueError) as error:
@@ -95,8 +96,8 @@ def ray_session(address: str | None, workers: int) -> Iterator[int]:
         try:
             for number, handler in handlers.items():
                 signal.signal(number, handler)  # Ray puts its own in their place
-            cluster = int(ray.cluster_resources().get("CPU", workers))
-            yield workers if address is None else min(workers, cluster)
+            processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+            yield min(workers or processors, processors)
         finally:
             ray.shutdown()
 

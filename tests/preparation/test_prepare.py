@@ -268,16 +268,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", mounted], check=True)
 
 
-def _on_cluster(films: Path, output: Path, address: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "vivant", "prepare", films, "-o", output, "--workers", "1", "--json"]
-    command += ["--address", address]
+def _on_cluster(films: Path, output: Path, address: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vivant", "prepare", films, "-o", output, "--address", address, "--json", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=WITH_TOKEN)
 
 
 def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(films: Path, small_disk: Path, cluster: str) -> None:
     """On a cluster, which outlives the runs."""
     output = small_disk / "shards"
-    ran = _on_cluster(films / "id00001", output, cluster)
+    ran = _on_cluster(films / "id00001", output, cluster, "--workers", "1")
     assert ran.returncode == 1
     assert "No space left on device" in ran.stderr
     assert ran.stderr.count("\n") == 1
@@ -287,7 +286,8 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(films: Path, small_di
     subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
     ran = _on_cluster(films / "id00001", output, cluster)
     assert ran.returncode == 0
-    assert json.loads(ran.stdout)["last_run"]["files"] == 2
+    last = json.loads(ran.stdout)["last_run"]
+    assert (last["files"], last["workers"]) == (2, 2)
     assert len({sample.key for sample in read_index(output)}) == 3
 
 
