@@ -80,9 +80,10 @@ def summary_lines(output: Path, ledger: Ledger) -> list[str]:
     if run:
         lines.append(
             f"Last run: {run.files} files, {run.looked} frames looked at in {run.seconds:.0f} s by {run.workers} "
-            f"workers, {run.looked / max(run.seconds, 1e-3):.1f} a second. In all, a second of film took "
-            f"{s['processor_seconds_per_second_of_film']:.2f} seconds of one processor."
+            f"workers, {run.looked / max(run.seconds, 1e-3):.1f} a second."
         )
+    if work := s["processor_seconds_per_second_of_film"]:
+        lines.append(f"In all, a second of film took {work:.2f} seconds of one processor.")
     return lines
 
 
