@@ -13,9 +13,11 @@ from rich.text import Text
 
 from ..runtime.inspection import INTACT, Inspection, files_of, inspect_file
 from ..runtime.marks import MARKS
-from .console import JsonOption, note, out, say
+from ..runtime.session import Bundle
+from ..runtime.watermark import WatermarkReader
+from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, note, out, say
 
-UNREADABLE, ABSENT, BROKEN = 2, 3, 4
+UNREADABLE, ABSENT, BROKEN, STRIPPED = 2, 3, 4, 5
 STYLES: Final = {"trusted": "bold green", "valid": "green", "self-signed": "green", "broken": "bold red"}
 MEANINGS: Final[dict[str, str]] = MARKS["states"] | {"valid": f"{MARKS['states']['valid']} (--trust)"}
 
@@ -23,12 +25,17 @@ MEANINGS: Final[dict[str, str]] = MARKS["states"] | {"valid": f"{MARKS['states']
 def inspect_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Clips or pictures, or folders of them.")],
     trust: Annotated[Path | None, typer.Option(help="Certificates (PEM) of signers or issuers that you trust.")] = None,
+    watermark: Annotated[
+        bool, typer.Option("--watermark/--no-watermark", help="Also look for the invisible watermark; takes seconds.")
+    ] = True,
     json_summary: JsonOption = False,
+    bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Tell what files say of themselves: signed Content Credentials (C2PA), label, and the note in the metadata.
+    """Tell what files say of themselves: signed Content Credentials (C2PA), label, watermark, the metadata's note.
 
-    [bold]Exit code[/bold]: 0 every file is marked and intact; 3 a file has no Content Credentials; 2 a file cannot be
-    read; 4 a file's credentials are broken. Of several, the last in this order.
+    [bold]Exit code[/bold]: 0 every file is marked and intact; 3 a file has no Content Credentials; 5 nor have others,
+    but the watermark tells that they were made with vivant; 2 a file cannot be read; 4 a file's credentials are broken.
+    Of several, the last in this order.
 
     [bold]Examples[/bold]
 
@@ -37,8 +44,9 @@ def inspect_command(
     vivant inspect frames/ *.gif --json                  one JSON object a line
     """
     reports: list[Inspection] = []
+    reader = WatermarkReader(Bundle(bundle_folder)) if watermark else None
     for path in files:
-        found = [inspect_file(file, trust) for file in files_of(path)]
+        found = [inspect_file(file, trust, reader) for file in files_of(path)]
         if json_summary:
             for report in found:
                 say(json.dumps(asdict(report) | {"intact": report.state in INTACT}, ensure_ascii=False))
@@ -51,13 +59,16 @@ def inspect_command(
 
 
 def exit_code(reports: list[Inspection]) -> int:
-    """0 if all are marked and intact, else BROKEN, UNREADABLE or ABSENT, the first that applies."""
+    """0 if all are marked and intact, else BROKEN, UNREADABLE, STRIPPED or ABSENT, the first that applies."""
     states = {report.state for report in reports}
     if "broken" in states:
         return BROKEN
     if "unreadable" in states or not reports:
         return UNREADABLE
-    return ABSENT if "absent" in states else 0
+    absent = [report for report in reports if report.state == "absent"]
+    if any(report.watermark and report.watermark.found for report in absent):
+        return STRIPPED
+    return ABSENT if absent else 0
 
 
 def _show(path: Path, reports: list[Inspection]) -> None:
@@ -95,10 +106,23 @@ def _rows(report: Inspection) -> list[tuple[str, str]]:
         ("motion", claims.motion),
         *(("made of", _ingredient_line(one.title, one.sha256, one.thumbnail)) for one in claims.ingredients),
         ("label", label),
+        ("watermark", _watermark_line(report)),
         ("manifest", report.manifest if report.manifest != "embedded" else None),
         ("comment", report.comment),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _watermark_line(report: Inspection) -> str | None:
+    reading, stated = report.watermark, report.claims.watermark
+    if reading is None:
+        return None
+    if not reading.found:
+        return f"none found (confidence {reading.confidence:.2f})"
+    which = "" if stated is None else ", as the manifest states" if stated == reading.message else ""
+    other = f", but the manifest states {stated}" if stated not in (None, reading.message) else ""
+    cut = "" if reading.scale == 1.0 else ", in a part of the picture it was made for"
+    return f"{reading.message}, confidence {reading.confidence:.2f}{which}{other}{cut}"
 
 
 def _ingredient_line(title: str, sha256: str | None, thumbnail: bool) -> str:

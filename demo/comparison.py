@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from ..runtime.session import BUNDLED
 from ..runtime.signing import ClipSigner
 from ..runtime.stopwatch import Stopwatch
 from ..runtime.tracks import MotionFrame
+from ..runtime.watermark import Watermark
 from .photos import Chosen
 from .sessions import Job, plain_name
 from .studio import MotionChoice, Studio, save_photo
@@ -90,12 +91,16 @@ def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, 
     photo = save_photo(chosen, job.folder)
     target = job.folder / f"{photo.stem}-{plain_name(motion.name, 'motion')}-compared.mp4"
     width, height = SIDE * len(columns), CAPTION + SIDE
-    signer = ClipSigner(find_credentials(), origin_of(photo, motion.name, LABEL_TEXT), Stopwatch())
+    watermark = Watermark(studio.bundle)
+    origin = replace(origin_of(photo, motion.name, LABEL_TEXT), watermark=watermark.message)
+    signer = ClipSigner(find_credentials(), origin, Stopwatch())
     tags = container_tags(f"{photo.stem}, {motion.name}, compared")
     label = make_label(width, height, [])
     with ExitStack() as stack:
         drivers = _driver_frames(stack, choice.video, tracked - motion.frames, step) if with_video else None
-        clip = stack.enter_context(open_clip(target, False, width, height, motion.fps / step, tags, signer))
+        clip = stack.enter_context(
+            open_clip(target, False, width, height, motion.fps / step, tags, signer, watermark.mark)
+        )
         for i in frames:
             points = scene.target(motion, i)
             pictures = [scene.picture, next(drivers) if drivers else _drawn(points), *scene.draw(points)]

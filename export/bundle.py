@@ -14,6 +14,7 @@ from typing import Any
 import onnx
 
 from ..models.student import Student, load_student
+from ..models.watermark import load_watermark
 from ..runtime import driver, faces, images, portrait
 from ..runtime.animate import Gains
 from ..runtime.manifest import FORMAT, GRAPHS, read_manifest
@@ -31,14 +32,20 @@ from .options import ExportOptions, Variant
 from .quantize import Search, search_layers
 from .signatures import TOLERANCES
 from .tracker import build_tracker_graphs
+from .watermark_graphs import build_watermark_graphs
 from .webgpu import fill_channels, rewrite_for_webgpu
 from .writer import replace_folder, write_file, write_graph
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "models" / "weights" / "student.safetensors"
+WATERMARK = WEIGHTS.with_name("watermark.safetensors")
 PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
 TRACKER = ("detect", "detect_far", "track", "matte")
 SIZED = ("render", "paste")  # take a rendered square
 CALIBRATION_FRAMES = 12  # of each photo
+# Pictures are read whole first; then as if up to 40 % of their longer side had been cut off, or a margin added. Steps
+# of 2.5 % leave the pattern at most 0.4 cells out of place at the border.
+SCALES = (1.0, *(round(1.025**-k, 4) for k in range(1, 21)), *(round(1.025**k, 4) for k in range(1, 8)))
+SEARCH = {"scales": SCALES, "threshold": 0.33, "frames": 16, "search_frames": 2}
 THRESHOLDS = {"presence": 0.5, "min_face": 40, "max_yaw_degrees": 60}
 # What the Python host does around the graphs, for hosts in other languages to do alike.
 HOST = {
@@ -62,7 +69,9 @@ HOST = {
 LICENCES = {
     "code": "Apache-2.0",
     "detect, detect_far, track, matte": "Apache-2.0 (converted from MediaPipe's models, © Google)",
-    "encode, render": "CC-BY-NC-4.0, research and non-commercial use: the training data allows no more",
+    "encode, render, watermark_embed, watermark_read, watermark_decode": (
+        "CC-BY-NC-4.0, research and non-commercial use: the training data allows no more"
+    ),
     "head, motion, retarget, paste": "Apache-2.0 (the canonical face is MediaPipe's)",
     "presets": "CC-BY-NC-4.0 (see presets/README.md)",
 }
@@ -120,6 +129,7 @@ class _Assembly:
     def write(self, mediapipe: Path | None, training: Mapping[str, Any]) -> dict[str, Any]:
         self.progress("exporting graphs", 0, 2)
         models = build_motion_graphs() | build_student_graphs(self.student) | _tracker(mediapipe)
+        models |= build_watermark_graphs(load_watermark(WATERMARK)[0])
         if self.options.size is not None:
             for name in SIZED:
                 models[name] = fix_sizes(models[name], render_sizes(self.options.size))
@@ -140,6 +150,7 @@ class _Assembly:
             "variants": [],
             "presets": presets,
             "thresholds": THRESHOLDS,
+            "watermark": SEARCH,
             "host": HOST | {"photo": HOST["photo"] | {"max_count": self.options.photos}},
             "licences": LICENCES,
             "training": training,

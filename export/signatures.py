@@ -19,6 +19,7 @@ class Meaning:
     high: float | None = None
 
 
+# By name; one that means something else in one graph is listed as GRAPH.NAME.
 TENSORS: Final = {
     "image": Meaning("sRGB grey levels", 0, 255),
     "boxes": Meaning(PIXELS),
@@ -53,6 +54,12 @@ TENSORS: Final = {
     "frame": Meaning("sRGB grey levels and alpha", 0, 255),
     "backdrop": Meaning("sRGB grey levels", 0, 255),
     "picture": Meaning("sRGB grey levels", 0, 255),
+    "message": Meaning("bytes of the watermark", 0, 255),
+    "marked": Meaning("sRGB grey levels", 0, 255),
+    "watermark_read.scale": Meaning("share of the marked picture's longer side that is left", 0.5, 1.25),
+    "estimate": Meaning("one period of the watermark's pattern"),
+    "confidence": Meaning("how well the pattern fits a message", 0, 1),
+    "valid": Meaning("whether the message's checksum fits"),
 }
 
 # How far ONNX Runtime may be from torch, in the unit of the graph's outputs; `verify` measures against it.
@@ -63,6 +70,9 @@ TOLERANCES: Final = {
     "encode": 1e-3,
     "render": 1.0,
     "paste": 1.0,
+    "watermark_embed": 1.0,
+    "watermark_read": 1e-2,
+    "watermark_decode": 1e-4,
 }
 
 # What a `render` of each precision may lose against torch in float32, grey levels: of fp32 the largest difference of a

@@ -20,18 +20,20 @@ from torch import Tensor, nn
 from ..models.head import Head
 from ..models.motion import Motion, Retarget
 from ..models.student import Student, load_student
+from ..models.watermark import load_watermark
 from ..runtime.errors import VivantError
 from ..runtime.faces import find_faces
 from ..runtime.images import load_photo
 from ..runtime.session import Bundle, Tensors
 from ..runtime.tracks import MotionTrack
-from .bundle import WEIGHTS
+from .bundle import WATERMARK, WEIGHTS
 from .frames import Frame, make_frames
 from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, RenderGraph
 from .half import emulate_half
 from .integrity import check_bundle, read_entry
 from .quality import Loss, measure_loss, render_all
 from .signatures import ACCEPTED_LOSS, TOLERANCES
+from .watermark_graphs import DecodeGraph, EmbedGraph, ReadGraph
 
 SAMPLES = Path(__file__).resolve().parents[1] / "models" / "samples"
 FRAMES = 2  # frames of each preset that are compared
@@ -125,7 +127,7 @@ def verify_bundle(
     """
     check_bundle(folder)
     bundle = Bundle(folder)
-    student = _student_of(bundle, checkpoint)
+    student, watermark = _student_of(bundle, checkpoint), load_watermark(WATERMARK)[0]
     modules = {
         "head": Head(),
         "motion": Motion(),
@@ -133,11 +135,17 @@ def verify_bundle(
         "encode": EncodeGraph(student),
         "render": RenderGraph(student),
         "paste": PasteGraph(),
+        "watermark_embed": EmbedGraph(watermark),
+        "watermark_read": ReadGraph(watermark),
+        "watermark_decode": DecodeGraph(watermark),
     }
     compare = _Comparison(bundle, modules)
     for path in photos or sorted(SAMPLES.glob("*.jpg")):
         on_photo(path.name)
-        _compare_photo(bundle, compare, load_photo(path).pixels, seeds)
+        photo = load_photo(path).pixels
+        _compare_photo(bundle, compare, photo, seeds)
+        for seed in seeds:
+            _compare_watermark(compare, photo, seed)
     tolerances = TOLERANCES | {"end to end": 1.0}
     exact = _entries(folder)["render"]["precision"] == "fp32"
     names = [name for name in compare.largest if exact or name not in ("render", "end to end")]
@@ -208,6 +216,14 @@ def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray, seed
         side = round(float(region[2]))
         backdrop = np.random.default_rng(size).integers(0, 256, (side, side, 3), np.uint8)
         compare("paste", {"frame": frame, "backdrop": backdrop})
+
+
+def _compare_watermark(compare: _Comparison, photo: np.ndarray, seed: int) -> None:
+    message = np.random.default_rng(seed).integers(0, 256, 4, np.uint8)
+    marked = compare("watermark_embed", {"image": photo, "message": message})["marked"]
+    for scale in (1.0, 0.9):
+        feeds = {"image": marked, "scale": np.array(scale, np.float32)}
+        compare("watermark_decode", {"estimate": compare("watermark_read", feeds)["estimate"]})
 
 
 def _targets(bundle: Bundle, compare: _Comparison, source: np.ndarray, seeds: Sequence[int]) -> Iterator[np.ndarray]:

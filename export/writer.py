@@ -31,8 +31,8 @@ def write_graph(
     return entry | {
         "precision": precision,
         "opset": opset,
-        "inputs": [_tensor(value) for value in model.graph.input],
-        "outputs": [_tensor(value) for value in model.graph.output],
+        "inputs": [_tensor(name, value) for value in model.graph.input],
+        "outputs": [_tensor(name, value) for value in model.graph.output],
         "tolerance": tolerance,
     }
 
@@ -46,10 +46,10 @@ def replace_folder(new: Path, output: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _tensor(value: onnx.ValueInfoProto) -> dict[str, Any]:
+def _tensor(graph: str, value: onnx.ValueInfoProto) -> dict[str, Any]:
     kind = value.type.tensor_type
     shape = [d.dim_param or d.dim_value for d in kind.shape.dim]
-    meaning = TENSORS[value.name]
+    meaning = TENSORS.get(f"{graph}.{value.name}") or TENSORS[value.name]
     described: Mapping[str, Any] = {"unit": meaning.unit, "range": [meaning.low, meaning.high]}
     return {
         "name": value.name,

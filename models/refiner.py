@@ -21,7 +21,7 @@ class RefinerConfig:
     anchors: int = 176
     features: int = 24
     embedding: int = 8
-    widths: tuple[int, int, int, int] = (32, 64, 96, 128)
+    widths: tuple[int, int, int, int] = (24, 40, 64, 96)
     residual_flow: float = 0.15
     residual_colour: float = 0.5
 

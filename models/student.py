@@ -8,6 +8,8 @@ compose at 256 × 256, then warp the photo's own pixels at full size.
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +50,7 @@ PLACED = 160  # of it, what holds mouth and eyes: 2.5 eye distances of the photo
 # How much of the refiner's shade gives way under a patch. The painters do not see the head turn towards the light, the
 # refiner does: half of its shade lowered mouth and eye L1 of held-out people by 0.7 % against none of it, or all.
 SHADE_UNDER_PATCH = 0.5
+FIRST_WIDTHS = (32, 64, 96, 128)  # of the refiner in files that do not state them
 _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
 
 
@@ -266,7 +269,8 @@ def save_student(student: Student, path: Path, record: str) -> None:
     """Half-precision safetensors, with the training record (JSON text) as metadata."""
     tensors = {k: v.half() if v.dtype.is_floating_point else v for k, v in student.state_dict().items()}
     temporary = path.with_suffix(".tmp")
-    metadata = {"format": "vivant-student-1", "record": record}
+    refiner = json.dumps(asdict(student.refiner.config))
+    metadata = {"format": "vivant-student-1", "record": record, "refiner": refiner}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     temporary.replace(path)
 
@@ -281,7 +285,8 @@ def load_student(path: Path) -> tuple[Student, str]:
         metadata = file.metadata() or {}
     if metadata.get("format") != "vivant-student-1":
         raise ValueError(f"{path} holds no vivant student.")
-    student = Student()
+    config = json.loads(metadata["refiner"]) if "refiner" in metadata else {"widths": FIRST_WIDTHS}
+    student = Student(RefinerConfig(**{**config, "widths": tuple(config["widths"])}))
     student.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()})
     fold_norms(student)
     return student.eval(), metadata.get("record", "{}")

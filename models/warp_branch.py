@@ -70,7 +70,7 @@ class WarpBranch(nn.Module):
     def __init__(self, config: WarpConfig) -> None:
         super().__init__()
         self.config = config
-        self.refiner = FlowRefiner(RefinerConfig())
+        self.refiner = FlowRefiner(RefinerConfig(widths=(32, 64, 96, 128)))  # wider than the student's
         self.refiner.requires_grad_(config.learn_flow)
         self.encoder = PhotoEncoder(config)
         self.query = nn.Sequential(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from .session import Bundle
 from .signing import ClipSigner, sidecar_of
 from .stopwatch import Stopwatch
 from .tracks import MotionFrame
+from .watermark import Watermark
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Summary:
         notes: what was done differently than one might expect, one sentence each.
         signed_by: the name in the certificate that signs the clip; self_signed: whether nobody else vouches for it.
         label: the text that every frame shows, None if it was left out.
+        watermark: what the invisible mark in every frame says, 32 bits in hex.
         sidecar: path of the clip's manifest if that is a file of its own.
     """
 
@@ -101,6 +103,7 @@ class Summary:
     signed_by: str
     self_signed: bool
     label: str | None
+    watermark: str
     sidecar: str | None
 
 
@@ -139,13 +142,20 @@ def animate(
     portraits = [Portrait(bundle, photo.pixels, face, settings.size, watch) for face in faces]
     text = LABEL_TEXT if label else None
     credentials = credentials or find_credentials()
+    watermark = Watermark(bundle)
     origin = origin_of(photo_path, motion.name, text, photo.pixels if settings.thumbnail else None)
+    origin = replace(origin, watermark=watermark.message)
     signer = ClipSigner(credentials, origin, watch)
     height, width = photo.pixels.shape[:2]
     frames = motion.frames * settings.loop
     drawing = time.perf_counter()
     tags = container_tags(f"{photo_path.stem}, {motion.name}")
-    with open_clip(target, folder, width, height, motion.fps, tags, signer) as clip:
+
+    def mark(frame: np.ndarray) -> np.ndarray:
+        with watch("watermark"):
+            return watermark.mark(frame)
+
+    with open_clip(target, folder, width, height, motion.fps, tags, signer, mark) as clip:
         _draw(clip, photo.pixels, portraits, motion, settings, label, watch, progress)
     now = time.perf_counter()
     return Summary(
@@ -166,6 +176,7 @@ def animate(
         signed_by=credentials.subject,
         self_signed=credentials.self_signed,
         label=text,
+        watermark=watermark.message.hex(),
         sidecar=None if sidecar is None else str(sidecar),
     )
 

@@ -118,7 +118,10 @@ def _bench_threads(bundle: Bundle, image: np.ndarray, name: str, sizes: Sequence
         encoded = {**encode(request), "target": landmarks}
         to_render = {name: encoded[name] for name in render.inputs}
         to_paste = {"frame": render(to_render)["frame"], "backdrop": np.zeros((size, size, 3), np.uint8)}
-        for graph, values in ((encode, request), (render, to_render), (paste, to_paste)):
+        embed = bundle.graph("watermark_embed")
+        to_mark = {"image": to_paste["backdrop"], "message": np.zeros(4, np.uint8)}
+        runnable = ((encode, request), (render, to_render), (paste, to_paste), (embed, to_mark))
+        for graph, values in runnable:
             timings.append(Timing(graph.name, bundle.threads, size, _time(graph, values, runs)))
     return timings
 

@@ -139,6 +139,17 @@ class PictureWriter:
     def close(self) -> None: ...
 
 
+class _Watermarked:
+    """Marks every frame on its way to another writer."""
+
+    def __init__(self, writer: ClipWriter, mark: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._writer, self._mark = writer, mark
+        self.finish, self.close = writer.finish, writer.close
+
+    def write(self, frame: np.ndarray) -> None:
+        self._writer.write(self._mark(frame))
+
+
 class _Background:
     """Hands frames to a writer in another thread; an error there is raised by the next `write` or by `finish`.
 
@@ -202,6 +213,7 @@ def open_clip(
     fps: float,
     tags: dict[str, str],
     signer: ClipSigner | None = None,
+    mark: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[ClipWriter]:
     """A writer for `target`, whose kind its ending tells; the clip appears there only when the block succeeds.
 
@@ -211,6 +223,7 @@ def open_clip(
         fps: frames per second.
         tags: metadata that the clip carries.
         signer: signs the clip; for a WebM a second file, its manifest, appears with it.
+        mark: lays the invisible watermark over a frame; in the encoder's thread.
 
     Raises:
         OutputError: the clip cannot be encoded, signed or written.
@@ -223,6 +236,8 @@ def open_clip(
             manifest = None if beside is None else stack.enter_context(replacing(beside))
             sign = None if signer is None or folder else partial(signer.sign_file, temporary, target.name, manifest)
             encoder = _writer(temporary, folder, width, height, fps, tags, signer)
+            if mark is not None:
+                encoder = _Watermarked(encoder, mark)
             with closing(_Background(encoder, sign)) as writer:
                 yield writer
                 writer.finish()

@@ -20,6 +20,8 @@ from .errors import CredentialsError
 from .marks import MARKS
 from .provenance import DETAILS, hash_of_uri
 from .signing import MEDIA_TYPES, OFFLINE, SIDECAR_ENDING, problems_of, uninterrupted
+from .stills import stills_of
+from .watermark import Reading, WatermarkReader
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -53,6 +55,7 @@ class Claims:
         motion: of vivant's clips, the motion's name.
         label: "AI-animated" or whatever every frame shows; "removed" if the user left it out; None if nothing is said.
         ingredients: what it was made of.
+        watermark: what the invisible mark in the pictures says according to the manifest, in hex.
     """
 
     generator: str | None = None
@@ -65,6 +68,7 @@ class Claims:
     motion: str | None = None
     label: str | None = None
     ingredients: tuple[Ingredient, ...] = ()
+    watermark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Inspection:
         manifest: where the manifest is: "embedded", or the sidecar's path.
         claims: what the manifest says; not to be believed if it is broken.
         comment: the note in the file's metadata, which anybody can change.
+        watermark: what was found in the pictures themselves; None if nobody looked or they cannot be decoded.
     """
 
     file: str
@@ -89,6 +94,7 @@ class Inspection:
     manifest: str | None = None
     claims: Claims = field(default_factory=Claims)
     comment: str | None = None
+    watermark: Reading | None = None
 
 
 def files_of(path: Path) -> Iterator[Path]:
@@ -101,12 +107,13 @@ def files_of(path: Path) -> Iterator[Path]:
         yield from (file for file in entries if file.is_file() and file.suffix != SIDECAR_ENDING)
 
 
-def inspect_file(path: Path, trust: Path | None = None) -> Inspection:
+def inspect_file(path: Path, trust: Path | None = None, reader: WatermarkReader | None = None) -> Inspection:
     """Reads a file's marks.
 
     Args:
         path: any file.
         trust: PEM certificates of issuers, or of signers, that are trusted.
+        reader: looks for the invisible watermark, too.
 
     Raises:
         CredentialsError: `trust` cannot be used.
@@ -132,7 +139,18 @@ def inspect_file(path: Path, trust: Path | None = None) -> Inspection:
     except OSError as error:
         return Inspection(str(path), "unreadable", media_type, (error.strerror or str(error),))
     found = None if state == "absent" else str(sidecar or "embedded")
-    return Inspection(str(path), state, media_type, reasons, found, claims, comment)
+    watermark = _watermark(path, media_type, reader, seconds) if reader else None
+    return Inspection(str(path), state, media_type, reasons, found, claims, comment, watermark)
+
+
+def _watermark(path: Path, media_type: str, reader: WatermarkReader, seconds: float) -> Reading | None:
+    """What the pictures themselves say; None if they cannot be decoded in time."""
+    look = partial(stills_of, path, media_type, reader.search.frames)
+    try:
+        pictures = uninterrupted(look, seconds, lambda: None)
+    except TimeoutError:
+        return None
+    return reader.read(pictures) if pictures else None
 
 
 def _anchors(trust: Path | None) -> str | None:
@@ -215,6 +233,7 @@ def _claims(report: dict[str, Any], active: dict[str, Any]) -> tuple[dict[str, A
     generator = next(iter(active.get("claim_generator_info") or []), {})
     details = next((a["parameters"][DETAILS] for a in actions if DETAILS in (a.get("parameters") or {})), {})
     kinds = (str(action["digitalSourceType"]).rsplit("/", 1)[-1] for action in actions if "digitalSourceType" in action)
+    stated = (one["data"] for one in assertions if one.get("label") == MARKS["watermark"]["label"])
     return certificate, Claims(
         generator=_joined(generator.get("name"), generator.get("version"), " "),
         when=_text(next((action.get("when") for action in actions if action.get("when")), None)),
@@ -226,7 +245,13 @@ def _claims(report: dict[str, Any], active: dict[str, Any]) -> tuple[dict[str, A
         motion=_text(details.get("motion")),
         label=_text(details["label"]) or "removed" if "label" in details else None,
         ingredients=tuple(_ingredient(one) for one in active.get("ingredients") or []),
+        watermark=next(map(_binding, stated), None),
     )
+
+
+def _binding(data: dict[str, Any]) -> str | None:
+    """The watermark that a soft binding states, if it is one of vivant's."""
+    return _text(data["blocks"][0]["value"]) if data.get("alg") == MARKS["watermark"]["algorithm"] else None
 
 
 def _ingredient(one: dict[str, Any]) -> Ingredient:

@@ -11,6 +11,7 @@ from .errors import BundleError
 FORMAT: Final = "vivant-bundle-1"
 GRAPHS: Final = (
     "detect", "detect_far", "track", "head", "matte", "encode", "motion", "retarget", "render", "paste",
+    "watermark_embed", "watermark_read", "watermark_decode",
 )  # fmt: skip
 
 
@@ -49,6 +50,22 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class WatermarkSearch:
+    """How the watermark is looked for.
+
+    Attributes:
+        scales: shares of a marked picture's longer side that may be left, in the order in which they are tried.
+        threshold: the confidence from which a mark counts as found.
+        frames: of a clip, how many are looked at together; search_frames: at other scales than the first.
+    """
+
+    scales: tuple[float, ...]
+    threshold: float
+    frames: int
+    search_frames: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What `manifest.json` says, as far as the runtime needs it; `training` is the record of how it was trained."""
 
@@ -58,6 +75,7 @@ class Manifest:
     variants: tuple[Variant, ...]
     presets: Mapping[str, File]
     thresholds: Thresholds
+    watermark: WatermarkSearch
     training: Mapping[str, Any]
 
 
@@ -81,6 +99,7 @@ def read_manifest(folder: Path) -> Manifest:
             variants=tuple(_variant(entry) for entry in data.get("variants", [])),
             presets=_files(data["presets"]),
             thresholds=_thresholds(data["thresholds"]),
+            watermark=_watermark(data["watermark"]),
             training=dict(data.get("training", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -105,3 +124,8 @@ def _variant(entry: dict[str, Any]) -> Variant:
 
 def _thresholds(entry: dict[str, Any]) -> Thresholds:
     return Thresholds(float(entry["presence"]), float(entry["min_face"]), float(entry["max_yaw_degrees"]))
+
+
+def _watermark(entry: dict[str, Any]) -> WatermarkSearch:
+    scales = tuple(float(scale) for scale in entry["scales"])
+    return WatermarkSearch(scales, float(entry["threshold"]), int(entry["frames"]), int(entry["search_frames"]))

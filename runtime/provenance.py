@@ -46,6 +46,7 @@ class Origin:
         motion: the motion's name.
         label: the text of the label that every frame shows, None if the user had it left out.
         thumbnail: a small JPEG of the photo; None, the default, keeps the picture out of the manifest.
+        watermark: what the invisible mark in every frame says (4 bytes); None if there is none.
     """
 
     photo: str
@@ -54,6 +55,7 @@ class Origin:
     motion: str
     label: str | None
     thumbnail: bytes | None = None
+    watermark: bytes | None = None
 
 
 def origin_of(photo: Path, motion: str, label: str | None, pixels: np.ndarray | None = None) -> Origin:
@@ -87,11 +89,18 @@ def manifest_definition(origin: Origin, title: str) -> dict[str, Any]:
     actions = [created]
     if origin.label is not None:
         actions.append(common | {"action": "c2pa.edited", "description": MARKS["edited"].format(label=origin.label)})
+    assertions = [{"label": "c2pa.actions.v2", "data": {"actions": actions}, "created": True}]
+    if origin.watermark is not None:
+        mark = MARKS["watermark"]
+        actions.append(common | {"action": mark["action"], "description": mark["description"]})
+        # A soft binding: who finds the mark in a copy that lost its manifest can look this manifest up.
+        blocks = [{"scope": {}, "value": origin.watermark.hex()}]
+        assertions.append({"label": mark["label"], "data": {"alg": mark["algorithm"], "blocks": blocks}})
     return {
         "claim_generator_info": [agent],
         "title": title,
         "ingredients": [_ingredient(origin)],
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}, "created": True}],
+        "assertions": assertions,
     }
 
 

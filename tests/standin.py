@@ -167,6 +167,21 @@ retarget (float[478,3] source, float[3,3] rotation, float[3] translation, float 
     target = Add(source, shift)
 }
 """
+WATERMARK_EMBED = """
+watermark_embed (uint8[H,W,C] image, uint8[4] message) => (uint8[H,W,C] marked) { marked = Identity(image) }
+"""
+WATERMARK_READ = """
+watermark_read (uint8[H,W,C] image, float scale) => (float[64,64] estimate)
+<int64[2] shape = {64, 64}> { estimate = Expand(scale, shape) }
+"""
+WATERMARK_DECODE = """
+watermark_decode (float[64,64] estimate) => (uint8[4] message, float confidence, bool valid)
+<float limit = {2.0}> {
+    confidence = ReduceMean<keepdims = 0>(estimate)
+    valid = Greater(confidence, limit)
+    message = Identity(nothing)
+}
+"""
 
 
 def face_template() -> np.ndarray:
@@ -184,10 +199,12 @@ def write_standin_bundle(folder: Path) -> None:
         "detect_far": {"wanted": np.array(FAR, np.float32)},
         "track": {"template": face_template()},
         "motion": {"eye": np.eye(3, dtype=np.float32)},
+        "watermark_decode": {"nothing": np.zeros(4, np.uint8)},
     }
     texts = {
         "detect": DETECT, "detect_far": DETECT, "track": TRACK, "head": HEAD, "matte": MATTE, "encode": ENCODE,
         "render": RENDER, "paste": PASTE, "motion": MOTION, "retarget": RETARGET,
+        "watermark_embed": WATERMARK_EMBED, "watermark_read": WATERMARK_READ, "watermark_decode": WATERMARK_DECODE,
     }  # fmt: skip
     for name, text in texts.items():
         model = parser.parse_model(HEADER + text)
@@ -206,6 +223,7 @@ def write_manifest(folder: Path) -> None:
         "graphs": {path.stem: _entry(path) for path in sorted(folder.glob("*.onnx"))},
         "presets": {path.stem: _entry(path) for path in sorted(folder.glob("*.safetensors"))},
         "thresholds": {"presence": 0.5, "min_face": 40, "max_yaw_degrees": 60},
+        "watermark": {"scales": [1.0], "threshold": 0.9, "frames": 4, "search_frames": 1},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from ..models.student import Student, save_student
+from ..models.refiner import RefinerConfig
+from ..models.student import FIRST_WIDTHS, Student, save_student
 from .checkpoint import load_checkpoint
 
 PARTS = {"refiner": "refiner", "mouth": "mouth", "eye": "eye"}
@@ -19,7 +20,9 @@ PARTS = {"refiner": "refiner", "mouth": "mouth", "eye": "eye"}
 
 def assemble(runs: Path) -> tuple[Student, str]:
     """The student made of RUNS/{refiner,mouth,eye}/last.safetensors, and its training record as JSON."""
-    student = Student().eval()
+    settings = load_checkpoint(runs / "refiner" / "last.safetensors", {})["config"]
+    assert isinstance(settings, dict)
+    student = Student(RefinerConfig(widths=tuple(settings.get("widths", FIRST_WIDTHS)))).eval()
     record: dict[str, object] = {"torch": torch.__version__, "data": "see the model card"}
     for folder, part in PARTS.items():
         module = getattr(student, part)

@@ -20,6 +20,7 @@ from ..runtime.session import Bundle
 from ..runtime.signing import ClipSigner, sidecar_of
 from ..runtime.stopwatch import Stopwatch
 from ..runtime.tracks import MotionFrame
+from ..runtime.watermark import Watermark
 
 
 def perform(
@@ -50,10 +51,13 @@ def perform(
     box = np.concatenate([points[:, :2].min(0), points[:, :2].max(0)])
     label = make_label(size, size, [box]) if with_label else None
     digest = bytes.fromhex(sha256_of(source))
-    origin = Origin(source.name, digest, "application/octet-stream", motion.name, LABEL_TEXT if label else None)
+    watermark = Watermark(bundle)
+    text = LABEL_TEXT if label else None
+    origin = Origin(source.name, digest, "application/octet-stream", motion.name, text, watermark=watermark.message)
     signer = ClipSigner(credentials, origin, Stopwatch())
     retarget, gains = bundle.graph("retarget"), np.ones(5, np.float32)
-    with open_clip(target, folder, size, size, motion.fps, container_tags(f"{source.stem}, {wanted}"), signer) as clip:
+    tags = container_tags(f"{source.stem}, {wanted}")
+    with open_clip(target, folder, size, size, motion.fps, tags, signer, watermark.mark) as clip:
         for number in range(motion.frames):
             moment = motion.at(number)
             assert isinstance(moment, MotionFrame)  # `load_motion` transfers relatively unless asked otherwise

@@ -128,7 +128,7 @@ def test_the_manifest_says_what_was_made_of_what(standin: Bundle, photo: Path, t
     (actions,) = [one["data"]["actions"] for one in manifest["assertions"] if one["label"] == "c2pa.actions.v2"]
     (ingredient,) = manifest["ingredients"]
     assert (generator["name"], manifest["title"]) == ("vivant", "clip.mp4")
-    assert [action["action"] for action in actions] == ["c2pa.created", "c2pa.edited"]
+    assert [action["action"] for action in actions] == ["c2pa.created", "c2pa.edited", "c2pa.watermarked.bound"]
     assert {action["digitalSourceType"] for action in actions} == {COMPOSITE}
     assert actions[0]["parameters"]["vivant"] == {"motion": "still", "label": "AI-animated"}
     assert actions[0]["parameters"]["ingredients"][0]["url"].endswith("c2pa.ingredient.v3")
@@ -162,7 +162,7 @@ def test_the_photo_itself_stays_out_unless_wanted(standin: Bundle, photo: Path, 
 def test_a_label_left_out_is_recorded(standin: Bundle, photo: Path, tmp_path: Path) -> None:
     animate(standin, photo, STILL, tmp_path / "out", True, Settings(label=False))
     manifest = manifest_of(read(tmp_path / "out" / "00001.png", "image/png"))
-    (created,) = manifest["assertions"][0]["data"]["actions"]
+    created, _ = manifest["assertions"][0]["data"]["actions"]
     assert created["parameters"]["vivant"] == {"motion": "still", "label": None}
     assert inspect_file(tmp_path / "out" / "00000.png").claims.label == "removed"
 

@@ -1,0 +1,288 @@
+"""An invisible watermark: a pattern that carries 32 bits, laid over a picture as strongly as its texture hides, and a
+network that finds it again after compression, scaling and cropping.
+
+The pattern is a tile of 32 × 32 cells (see `watermark_code`), repeated so that the longer side of a picture shows 64
+cells, centred. Scaling a picture changes nothing of that; cropping moves the tile, and a picture of which a share was
+cut off shows fewer cells: a reader tries several scales and takes the tile's place from the pilot cells.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .watermark_code import TILE, Decoded, WatermarkCode
+
+CELLS = 2 * TILE  # along a picture's longer side
+RASTER = 2 * CELLS  # on which networks see a picture: two pixels a cell
+PERIOD = 2 * TILE  # of the pattern, in pixels of that raster
+COLOURS = 3
+CANVAS = 5 * RASTER // 4  # a reader's raster: also pictures that were enlarged by a margin fit on it
+FORMAT = "vivant-watermark-1"
+
+
+@dataclass(frozen=True)
+class WatermarkConfig:
+    """widths: channels of the two networks. depth: layers of the reader. distortion: the largest root mean square
+    difference that the mark may make on the raster, grey levels. (At a picture's own size, where the pattern is
+    smoother, 3.1 becomes 2.3, a PSNR of 41 dB.)"""
+
+    embedder_width: int = 12
+    reader_width: int = 24
+    depth: int = 6
+    distortion: float = 3.1
+
+
+def spans(height: Tensor | int, width: Tensor | int, longest: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Raster pixels that a picture covers, down and across, if its longer side covers `longest`."""
+    sides = torch.stack([torch.as_tensor(height).float(), torch.as_tensor(width).float()])
+    covered = sides * (longest / sides.amax())
+    return covered[0], covered[1]
+
+
+def reduced(image: Tensor, raster: int, longest: Tensor | float) -> tuple[Tensor, Tensor]:
+    """A picture's luma (BT.601) in the middle of a raster, and the part of the raster that it covers.
+
+    Args:
+        image: [H, W, C] grey levels 0..255, RGB or RGBA. raster: its side, pixels. longest: raster pixels that the
+            picture's longer side covers.
+
+    Returns:
+        two of [raster, raster].
+    """
+    height, width = image.shape[:2]
+    down, across = spans(height, width, longest)
+    # Large pictures: of every so many pixels one is enough, as long as two or more are left for each of the raster.
+    step = (torch.stack([torch.as_tensor(height), torch.as_tensor(width)]).amax() // (2 * raster)).clamp_min(1)
+    if not torch.onnx.is_in_onnx_export():
+        step = int(step)
+    seen = image[::step, ::step, :COLOURS].float()  # pyright: ignore[reportGeneralTypeIssues]
+    rows, columns = resampling(raster, down, seen.shape[0]), resampling(raster, across, seen.shape[1])
+    # Colours are weighted and columns added up in one product.
+    weights = (columns.unsqueeze(-1) * torch.tensor([0.299, 0.587, 0.114])).reshape(raster, -1)
+    return rows @ (seen.reshape(seen.shape[0], -1) @ weights.T), rows.sum(1)[:, None] * columns.sum(1)
+
+
+def resampling(raster: int, span: Tensor, length: Tensor | int) -> Tensor:
+    """Weights that resample one axis, the picture in the raster's middle: [raster, length], rows sum to 1 or are 0.
+
+    A triangle as wide as the coarser of the two rasters' steps: bilinear when it enlarges, an average when it reduces.
+
+    Args:
+        raster: pixels of the raster. span: [] pixels of the raster that the picture covers. length: its own pixels.
+    """
+    step = span / length  # raster pixels per picture pixel
+    centres = _middles(length) * step + 0.5 * (raster - span)
+    rows = _middles(raster)
+    weights = (1.0 - (rows[:, None] - centres[None]).abs() / step.clamp_min(1.0)).clamp_min(0.0)
+    inside = ((rows - 0.5 * raster).abs() < 0.5 * span).float()
+    return weights * (inside / weights.sum(1).clamp_min(1e-6))[:, None]
+
+
+def enlarged(residual: Tensor, height: Tensor | int, width: Tensor | int, colours: Tensor) -> Tensor:
+    """A residual on the embedder's raster, bilinearly at a picture's own size, for every colour.
+
+    Args:
+        residual: [128, 128]. height, width: of the picture. colours: [C], 1 or 0: which channels are changed.
+
+    Returns:
+        [H, W · C].
+    """
+    down, across = spans(height, width, float(RASTER))
+    centres = _raster_centres(across, width)
+    columns = (1.0 - (centres[:, None] - _middles(RASTER)[None]).abs()).clamp_min(0.0)
+    columns = (columns.unsqueeze(1) * colours[:, None]).reshape(-1, RASTER)
+    wide = residual @ columns.T
+    # Down, two rows and a share each: far less work than a product with a matrix that is nearly empty.
+    position = _raster_centres(down, height) - 0.5
+    upper = position.floor()
+    share = (position - upper).unsqueeze(1)
+    index = upper.long()
+    first, second = wide[index], wide[(index + 1).clamp_max(RASTER - 1)]
+    return first + (second - first) * share
+
+
+def _raster_centres(span: Tensor, length: Tensor | int) -> Tensor:
+    """Where a picture's pixels lie on the embedder's raster; at its ends no further than the outermost centres."""
+    return (_middles(length) * (span / length) + 0.5 * (RASTER - span)).clamp(0.5, RASTER - 0.5)
+
+
+def _middles(length: Tensor | int) -> Tensor:
+    """0.5, 1.5, …: [length]. A length that an exporter traces is a tensor, and stays one."""
+    return torch.arange(length).float() + 0.5  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def local_variance(picture: Tensor) -> Tensor:
+    """Around every pixel of a raster, 7 × 7: [B, 1, n, n] → the same, grey levels squared."""
+    mean = F.avg_pool2d(picture, 7, 1, 3, count_include_pad=False)
+    return F.avg_pool2d((picture - mean).square(), 7, 1, 3, count_include_pad=False)
+
+
+def unnoticed(variance: Tensor, picture: Tensor) -> Tensor:
+    """Grey levels by which a fine pattern may change a picture before one sees it: little where the picture is plain or
+    black, more in its texture (masking; compare Watson, "DCT quantization matrices visually optimized for individual
+    images", 1993). The numbers were chosen by eye. All [B, 1, n, n]; picture: luma 0..255."""
+    light = 0.6 + 0.4 * (picture / 48.0).clamp(0.0, 1.0)
+    return light * (1.7 + 0.45 * variance.clamp_min(0.0).sqrt()).clamp_max(8.0)
+
+
+class WatermarkEmbedder(nn.Module):
+    """Says how strongly each part of a picture can be marked, and lays the pattern over it."""
+
+    def __init__(self, config: WatermarkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.code = WatermarkCode()
+        width = config.embedder_width
+        # The shape of one cell: 4 × 4 raster pixels, of which it owns the middle four.
+        self.pulse = nn.Parameter(torch.tensor([0.25, 0.75, 0.75, 0.25]).outer(torch.tensor([0.25, 0.75, 0.75, 0.25])))
+        self.strength = nn.Sequential(
+            nn.Conv2d(2, width, 3, 1, 1), nn.ReLU(), nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(),
+            nn.Conv2d(width, 1, 3, 1, 1),
+        )  # fmt: skip
+
+    def tile(self, message: Tensor) -> Tensor:
+        """message int64 [B, 4] → one period of the pattern [B, 1, 64, 64], about ±1."""
+        cells = F.pad(self.code.encode(message), (1, 1, 1, 1), mode="circular")
+        return F.conv_transpose2d(cells, self.pulse[None, None], stride=2, padding=3)
+
+    def residual(self, picture: Tensor, message: Tensor, covered: Tensor) -> Tensor:
+        """What is to be added, in grey levels, on the raster.
+
+        Args:
+            picture: [B, 1, 128, 128] luma 0..255 on the raster. message: int64 [B, 4].
+            covered: [B, 1, 128, 128], 1 where the raster shows the picture.
+        """
+        pattern = self.tile(message).repeat(1, 1, RASTER // PERIOD, RASTER // PERIOD)
+        activity = local_variance(picture)
+        seen = torch.cat([picture / 128.0 - 1.0, activity.add(1.0).log() * 0.25 - 0.5], 1)
+        # The network says where half of what the eye does not notice is enough, and where half more serves well. Free
+        # to choose, it marks plain backgrounds alone, which are easiest to read and where the eye is keenest.
+        strength = (0.5 + torch.sigmoid(self.strength(seen))) * unnoticed(activity, picture)
+        marked = strength * pattern * covered
+        power = marked.square().sum((1, 2, 3), keepdim=True) / covered.sum((1, 2, 3), keepdim=True)
+        return marked * (self.config.distortion / (power + 1e-6).sqrt()).clamp_max(1.0)
+
+    def forward(self, image: Tensor, message: Tensor) -> Tensor:
+        """Marks a picture.
+
+        Args:
+            image: [H, W, C] grey levels 0..255, RGB or RGBA, any size. message: int64 [1, 4], bytes.
+
+        Returns:
+            [H, W, C], float, not rounded; opacity stays as it is.
+        """
+        height, width, channels = image.shape
+        small, covered = reduced(image, RASTER, float(RASTER))
+        residual = self.residual(small[None, None], message, covered[None, None])[0, 0]
+        colours = (torch.arange(channels) < COLOURS).float()
+        flat = image.reshape(height, -1).float() + enlarged(residual, height, width, colours)
+        return flat.reshape(image.shape)
+
+
+class WatermarkReader(nn.Module):
+    """Tells the mark from the picture. Convolutions alone: wherever the pattern lies, it is seen."""
+
+    def __init__(self, config: WatermarkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.code = WatermarkCode()
+        width = config.reader_width
+        layers: list[nn.Module] = [nn.Conv2d(1, width, 3, 1, 1), nn.ReLU()]
+        for _ in range(config.depth - 2):
+            layers += [nn.Conv2d(width, width, 3, 1, 1), nn.ReLU()]
+        self.body = nn.Sequential(*layers, nn.Conv2d(width, 1, 3, 1, 1))
+
+    def see(self, picture: Tensor, covered: Tensor) -> Tensor:
+        """The pattern as the network sees it. picture [B, 1, n, n] luma 0..255; covered, result [B, 1, n, n]."""
+        share = F.avg_pool2d(covered, 9, 1, 4)
+        mean = F.avg_pool2d(picture * covered, 9, 1, 4) / share.clamp_min(1e-3)
+        detail = (picture - mean) * covered
+        # Where a picture is lively, the same difference says less.
+        spread = (F.avg_pool2d(detail.square(), 9, 1, 4) / share.clamp_min(1e-3) + 4.0).sqrt()
+        return self.body(detail / spread) * covered
+
+    def forward(self, image: Tensor, scale: Tensor) -> Tensor:
+        """An estimate of one period of the pattern, all its repetitions added: [64, 64].
+
+        Args:
+            image: [H, W, C] 0..255. scale: [] the share of the marked picture's longer side that this one's shows.
+        """
+        small, covered = reduced(image, CANVAS, scale * RASTER)
+        return fold(self.see(small[None, None], covered[None, None]))[0, 0]
+
+    def decode(self, estimate: Tensor) -> Decoded:
+        """estimate [64, 64], perhaps the mean over several frames → the message, wherever the tile lies."""
+        return self.code.decode(self.settle(estimate))
+
+    def settle(self, estimate: Tensor) -> Tensor:
+        """The cells [1, 1, 32, 32] of an estimate [64, 64], turned to where the pilot fits best.
+
+        Places are tried in steps of half a cell: the four phases of the estimate are circularly correlated with the
+        pilot.
+        """
+        phases = torch.stack([sampled(torch.roll(estimate, (-y, -x), (0, 1))) for y in (0, 1) for x in (0, 1)])
+        wrapped = F.pad(phases[:, None], (0, TILE - 1, 0, TILE - 1), mode="circular")
+        fit = F.conv2d(wrapped, self.code.get_buffer("pilot")[None, None])
+        best = fit.flatten().argmax()
+        phase, place = best // (TILE * TILE), best % (TILE * TILE)
+        down, across = place // TILE, place % TILE
+        tile = wrapped[phase, 0]
+        index = torch.arange(TILE)
+        return tile[(down + index)[:, None], (across + index)[None]][None, None]
+
+
+def sampled(estimate: Tensor) -> Tensor:
+    """One value a cell, the mean of its 2 × 2 pixels: [64, 64] → [32, 32]."""
+    return F.avg_pool2d(estimate[None, None], 2)[0, 0]
+
+
+def fold(seen: Tensor) -> Tensor:
+    """All repetitions of the pattern added: [B, 1, n, n] → [B, 1, 64, 64].
+
+    The raster's middle is the pattern's corner, for every raster of even size.
+    """
+    count = seen.shape[-1] // 2
+    pieces = -(-count // PERIOD)
+    grown = F.pad(seen, [pieces * PERIOD - count] * 4)
+    return grown.reshape(-1, 1, 2 * pieces, PERIOD, 2 * pieces, PERIOD).sum((2, 4))
+
+
+class Watermark(nn.Module):
+    """Embedder and reader: they are trained, stored and shipped together."""
+
+    def __init__(self, config: WatermarkConfig = WatermarkConfig()) -> None:
+        super().__init__()
+        self.config = config
+        self.embedder = WatermarkEmbedder(config)
+        self.reader = WatermarkReader(config)
+
+
+def save_watermark(watermark: Watermark, path: Path, record: str) -> None:
+    """Half-precision safetensors with the configuration and the training record (JSON text) as metadata."""
+    temporary = path.with_suffix(".tmp")
+    metadata = {"format": FORMAT, "config": json.dumps(asdict(watermark.config)), "record": record}
+    save_file({name: value.half().contiguous() for name, value in watermark.state_dict().items()}, temporary, metadata)
+    temporary.replace(path)
+
+
+def load_watermark(path: Path) -> tuple[Watermark, str]:
+    """The networks for inference, float32, and their training record.
+
+    Raises:
+        ValueError: the file is no watermark.
+    """
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} holds no vivant watermark.")
+    watermark = Watermark(WatermarkConfig(**json.loads(metadata["config"])))
+    watermark.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    return watermark.eval(), metadata.get("record", "{}")
