@@ -33,12 +33,13 @@ FLIPS, DAMAGED, RUNS = 200, 250, 3
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """A clip that was made; times in milliseconds, `signing` of one of its files."""
+    """A clip that was made; times in milliseconds, `marking` of a frame (watermark), `signing` of a file."""
 
     producer: str
     kind: str
     clip: Path
     sidecar: Path | None
+    marking: float
     signing: float
     job: float
 
@@ -57,14 +58,15 @@ class Row:
 
 def by_command(bundle: Bundle, photo: Path, motion_name: str, folder: Path, name: str) -> Made:
     """Makes a clip as `vivant animate` does, several times."""
-    motion, times = load_motion(bundle, motion_name), []
+    motion, times, marking = load_motion(bundle, motion_name), [], 0.0
     for _ in range(RUNS if "." in name else 1):
         start = time.perf_counter()
         summary = animate(bundle, photo, motion, folder / name, folder="." not in name)
         job = 1e3 * (time.perf_counter() - start)
         times.append(summary.milliseconds["sign"])
+        marking = summary.milliseconds["watermark"]
     clip = folder / name if "." in name else folder / name / "00000.png"
-    return Made("vivant", name, clip, sidecar_of(clip), statistics.median(times), job)
+    return Made("vivant", name, clip, sidecar_of(clip), marking, statistics.median(times), job)
 
 
 def by_site(photo: Path, motion_name: str, folder: Path) -> list[Made]:
@@ -77,7 +79,8 @@ def by_site(photo: Path, motion_name: str, folder: Path) -> list[Made]:
             kind=one["file"],
             clip=folder / one["file"],
             sidecar=folder / one["sidecar"] if one["sidecar"] else None,
-            signing=statistics.median(one["milliseconds"]),
+            marking=statistics.median(one["marking"]),
+            signing=statistics.median(one["signing"]),
             job=one["job"],
         )
         for one in json.loads((folder / "marks.json").read_text())
@@ -130,13 +133,14 @@ def main() -> None:
         if options.site:
             clips += by_site(options.photo, options.motion, folder)
         rows = [examined(clip) for clip in clips]
-    titles = ("producer", "clip", "kB", "manifest, kB", "signing, ms", "whole job, ms", "reader says", "flips found")
-    table = Table(*titles, "failures", box=None, header_style="bold")
+    titles = ("producer", "clip", "kB", "manifest, kB", "marking, ms", "signing, ms", "whole job, ms", "reader says")
+    table = Table(*titles, "flips found", "failures", box=None, header_style="bold")
     for row in rows:
         made = row.made
-        cells = (f"{row.size / 1e3:.1f}", f"{row.added / 1e3:.1f}", f"{made.signing:.1f}", f"{made.job:.0f}")
+        sizes = (f"{row.size / 1e3:.1f}", f"{row.added / 1e3:.1f}")
+        times = (f"{made.marking:.1f}", f"{made.signing:.1f}", f"{made.job:.0f}")
         found, failures = f"{row.found}/{FLIPS}", f"{row.failures}/{DAMAGED}"
-        table.add_row(made.producer, made.kind, *cells, row.accepted, found, failures)
+        table.add_row(made.producer, made.kind, *sizes, *times, row.accepted, found, failures)
     console = Console(width=120)
     console.print(table)
     console.print(f"c2pa-rs {sdk_version()}, onnxruntime {onnxruntime.__version__}, Python {sys.version.split()[0]}")

@@ -74,7 +74,7 @@ const STATES = {
       { name: "changed.png", mimeType: "image/png", buffer: changed },
       { name: "astronaut.jpg", mimeType: "image/jpeg", buffer: readFileSync(join(SAMPLES, "astronaut.jpg")) },
     ]);
-    await page.locator(".report").nth(2).waitFor({ timeout: PATIENCE });
+    await page.locator(".report").nth(2).getByText("not found").waitFor({ timeout: PATIENCE });
   },
 };
 

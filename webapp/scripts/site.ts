@@ -8,7 +8,8 @@ import type { Connect, Plugin } from "vite";
 import { ON_DEMAND } from "../src/offline/names.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const BUNDLE = resolve(ROOT, "../models/bundle");
+/** Another one, made by `vivant export`, can take the place of the shipped bundle. */
+const BUNDLE = resolve(ROOT, process.env["VIVANT_BUNDLE"] ?? "../models/bundle");
 const RUNTIME = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"));
 /** ONNX Runtime's builds that the worker may ask for: see src/worker/runtime.ts. */
 const RUNTIME_FILE = /^ort-wasm-simd-threaded(\.asyncify|\.jspi)?\.(mjs|wasm)$/;

@@ -23,6 +23,7 @@ const stop = effect(() => {
   if (!studio.moving.value || savesData()) return;
   queueMicrotask(() => { stop(); });
   void Credentials.fetchAhead();
+  void studio.link.get().then((engine) => engine.fetchForFiles()).catch(() => undefined);
 });
 
 async function begin(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What every file says about itself: the manifest that c2pa's builder takes. Mirrors runtime/provenance.py. */
 
 import { MARKS } from "../marks";
-import { base64url } from "./bytes";
+import { base64url, hex } from "./bytes";
 
 /** What a file was made of. */
 export interface Origin {
@@ -14,6 +14,8 @@ export interface Origin {
   readonly motion: string;
   /** The text that every frame shows; null if the visitor had it left out. */
   readonly label: string | null;
+  /** What the invisible mark in every frame says; null if there is none. */
+  readonly watermark: Uint8Array | null;
 }
 
 /** The program that makes a manifest, and its clock (ISO 8601). */
@@ -26,7 +28,7 @@ export interface Maker {
 export function manifestDefinition(origin: Origin, title: string, { version, when }: Maker): object {
   const agent = { name: MARKS.generator, version };
   const common = { softwareAgent: agent, digitalSourceType: MARKS.source_type, when };
-  const { motion, label } = origin;
+  const { motion, label, watermark } = origin;
   const created = {
     ...common,
     action: "c2pa.created",
@@ -34,11 +36,18 @@ export function manifestDefinition(origin: Origin, title: string, { version, whe
     parameters: { ingredientIds: [MARKS.photo.label], [MARKS.details]: { motion, label } },
   };
   const edited = label === null ? [] : [{ ...common, action: "c2pa.edited", description: filled(MARKS.edited, "label", label) }];
+  const { action, description, algorithm } = MARKS.watermark;
+  const watermarked = watermark === null ? [] : [{ ...common, action, description }];
+  // A soft binding: who finds the mark in a copy that lost its manifest can look this manifest up.
+  const binding = watermark && { alg: algorithm, blocks: [{ scope: {}, value: hex(watermark) }] };
   return {
     claim_generator_info: [agent],
     title,
     ingredients: [ingredient(origin)],
-    assertions: [{ label: "c2pa.actions.v2", data: { actions: [created, ...edited] }, created: true }],
+    assertions: [
+      { label: "c2pa.actions.v2", data: { actions: [created, ...edited, ...watermarked] }, created: true },
+      ...(binding ? [{ label: MARKS.watermark.label, data: binding }] : []),
+    ],
   };
 }
 

@@ -20,6 +20,8 @@ export interface Claims {
   /** What every frame shows; false if the user left it out; null if nothing is said. */
   readonly label: string | false | null;
   readonly ingredients: readonly Ingredient[];
+  /** What an invisible mark in its pictures is said to say, in hex. */
+  readonly watermark: string | null;
 }
 
 export interface Examination {
@@ -68,6 +70,7 @@ export function claimsOf(certificate: Tree, active: Tree): Claims {
   const actions = list(active["assertions"])
     .filter(({ label }) => String(label).startsWith("c2pa.actions"))
     .flatMap(({ data }) => list(tree(data)["actions"]));
+  const binding = list(active["assertions"]).find(({ label }) => label === MARKS.watermark.label);
   const generator = list(active["claim_generator_info"])[0] ?? {};
   const details = tree(actions.map(({ parameters }) => tree(parameters)[MARKS.details]).find((one) => one !== undefined));
   const label = details["label"];
@@ -78,6 +81,7 @@ export function claimsOf(certificate: Tree, active: Tree): Claims {
     issuer: person(certificate["issuer"]),
     motion: plainOrNull(details["motion"]),
     label: "label" in details ? (plainOrNull(label) ?? false) : null,
+    watermark: plainOrNull(list(tree(binding?.["data"])["blocks"])[0]?.["value"]),
     ingredients: list(active["ingredients"]).map((one) => ({ title: plain(one["title"]), sha256: hashOf(one["instance_id"]) })),
   };
 }

@@ -6,11 +6,19 @@ import { mediaTypeOf } from "./report";
 
 const HEAD = 16; // bytes that tell a file's kind
 
-/**
- * Files with this name, made of this photo and moved by a motion of this name.
- * What it gives throws CredentialsError where a file cannot be signed.
- */
-export function signerOf(credentials: Credentials, photo: File, motion: string, title: string): Sign {
+/** What is said of a file besides what is seen in it. */
+export interface Making {
+  readonly photo: File;
+  /** The motion's name. */
+  readonly motion: string;
+  /** The file's name. */
+  readonly title: string;
+  /** What the invisible mark says. */
+  readonly watermark: Uint8Array;
+}
+
+/** Signs files that were made so. What it gives throws CredentialsError where a file cannot be signed. */
+export function signerOf(credentials: Credentials, { photo, motion, title, watermark }: Making): Sign {
   return async (file, { format, label }): Promise<SavedFile> => {
     const content = await photo.arrayBuffer();
     const origin = {
@@ -19,6 +27,7 @@ export function signerOf(credentials: Credentials, photo: File, motion: string, 
       mediaType: mediaTypeOf(new Uint8Array(content, 0, Math.min(HEAD, content.byteLength))) ?? (photo.type || "application/octet-stream"),
       motion,
       label,
+      watermark,
     };
     const { bytes, sidecar } = await credentials.sign({ file, format, title, origin });
     const beside = sidecar === null ? null : new Blob([sidecar], { type: MANIFEST_TYPE });

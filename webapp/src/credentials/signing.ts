@@ -21,7 +21,7 @@ export interface SignOrder {
   readonly origin: Origin;
 }
 
-const PROOF: Origin = { photo: "proof", sha256: new Uint8Array(32), mediaType: "image/png", motion: "proof", label: null };
+const PROOF: Origin = { photo: "proof", sha256: new Uint8Array(32), mediaType: "image/png", motion: "proof", label: null, watermark: null };
 
 export async function signFile({ file, format, title, origin }: SignOrder, signer: Signer, maker: Maker): Promise<SignedFile> {
   const definition = JSON.stringify(manifestDefinition(origin, title, maker));

@@ -12,9 +12,12 @@ import {
   type Gains,
   type Motion,
   type OpenedPhoto,
+  type Pixels,
   type Preset,
   type Size,
   type View,
+  type WatermarkReading,
+  type WatermarkTerms,
 } from "./types";
 
 const PATIENCE_MS = 60_000; // a GPU that is lost twice within this time is not used again
@@ -57,6 +60,10 @@ class WorkerEngine implements Engine {
 
   get maxPhotos(): number {
     return this.#running.maxPhotos;
+  }
+
+  get watermarkTerms(): WatermarkTerms {
+    return this.#running.watermark;
   }
 
   async begin(): Promise<void> {
@@ -166,6 +173,18 @@ class WorkerEngine implements Engine {
       await link.call("endFile", {}).catch(() => undefined);
       if (this.#told.playing) this.#setPlaying(true);
     }
+  }
+
+  watermark(frame: Pixels, message: Uint8Array): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    return this.#link.call("watermark", { frame, message }, [frame.pixels.buffer]);
+  }
+
+  readWatermark(frames: readonly Pixels[]): Promise<WatermarkReading> {
+    return this.#link.call("readWatermark", { frames }, frames.map(({ pixels }) => pixels.buffer));
+  }
+
+  async fetchForFiles(): Promise<void> {
+    await this.#link.call("fetchForFiles", {});
   }
 
   dispose(): void {

@@ -122,6 +122,31 @@ export interface EngineOptions {
   readonly onError?: (error: EngineError) => void;
 }
 
+/** R, G, B, A, row by row. */
+export interface Pixels {
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What was found of a watermark. */
+export interface WatermarkReading {
+  /** What it says; null if none was found. */
+  readonly message: Uint8Array | null;
+  /** 0..1, how well the pattern fits; about 0.3 in pictures without a mark. */
+  readonly confidence: number;
+  /** The share of the marked picture's longer side that is left; 1 for whole pictures. */
+  readonly scale: number;
+  /** How many pictures were looked at. */
+  readonly frames: number;
+}
+
+export interface WatermarkTerms {
+  readonly messageBytes: number;
+  /** At most how many pictures of a file are to be looked at. */
+  readonly frames: number;
+}
+
 /** A frame of a driver: the engine closes it. While one is in work the newest waits; older ones are dropped, not queued. */
 export type DriverFrame = VideoFrame | ImageBitmap;
 
@@ -161,6 +186,14 @@ export interface Engine {
     /** A driver is followed to its end before the first frame is yielded: told of every frame that was followed. */
     readonly onFollowed?: (frames: number) => void;
   }): AsyncIterable<{ readonly bitmap: ImageBitmap; readonly time: number; readonly duration: number; readonly total: number }>;
+
+  readonly watermarkTerms: WatermarkTerms;
+  /** Lays the invisible watermark over a frame, whose pixels are handed over. */
+  watermark(frame: Pixels, message: Uint8Array): Promise<Uint8ClampedArray<ArrayBuffer>>;
+  /** Looks for a watermark in pictures of one file, which are handed over. */
+  readWatermark(frames: readonly Pixels[]): Promise<WatermarkReading>;
+  /** Fetches what watermarks need, so that it is on this device from then on. */
+  fetchForFiles(): Promise<void>;
 
   dispose(): void;
 }

@@ -49,7 +49,8 @@ async function readDuration(video: HTMLVideoElement): Promise<void> {
   await seek(video, 0);
 }
 
-function seek(video: HTMLVideoElement, seconds: number): Promise<void> {
+/** Shows the picture at a time, in seconds. */
+export function seek(video: HTMLVideoElement, seconds: number): Promise<void> {
   return new Promise((resolve, reject) => {
     video.addEventListener("seeked", () => { resolve(); }, { once: true });
     video.addEventListener("error", () => { reject(new VideoError()); }, { once: true });

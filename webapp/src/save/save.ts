@@ -2,7 +2,7 @@
 
 import type { Engine } from "../engine/types";
 import { DEFAULT_LABEL, drawLabel } from "./label";
-import { type Marking, MIME_TYPES, type SavedFile, type SaveFormat } from "./types";
+import { type Marking, MIME_TYPES, type SavedFile, type SaveFormat, type Watermark } from "./types";
 import { codecFor } from "./video";
 import type { SaveAnswer, SaveRequest } from "./worker";
 
@@ -30,7 +30,7 @@ export async function supportedFormats(): Promise<ReadonlySet<SaveFormat>> {
  * Throws EngineError, what `signal` was aborted with, or Error where the browser cannot encode.
  */
 export async function saveClip(engine: Engine, options: ClipOptions): Promise<SavedFile> {
-  const { format, loops = 1, onProgress, label = DEFAULT_LABEL, title = "", sign, ...rendering } = options;
+  const { format, loops = 1, onProgress, label = DEFAULT_LABEL, title = "", watermark, sign, ...rendering } = options;
   const encoder = new Encoder();
   try {
     await encoder.ask({ kind: "open", opening: { format, label, title } });
@@ -38,12 +38,12 @@ export async function saveClip(engine: Engine, options: ClipOptions): Promise<Sa
     let encoded: Promise<unknown> = Promise.resolve();
     for await (const { bitmap, time, duration, total } of engine.renderAll({ ...rendering, loops })) {
       await encoded; // one frame is encoded while the next one is rendered, no more
-      encoded = encoder.ask({ kind: "frame", bitmap, time, duration }, [bitmap]);
+      encoded = encoder.add(bitmap, time, duration, watermark);
       encoded.catch(() => undefined);
       onProgress?.(++done, total);
     }
     await encoded;
-    const bytes = await encoder.ask({ kind: "finish" });
+    const { bytes } = await encoder.ask({ kind: "finish" });
     if (!bytes) throw new Error("There was nothing to save.");
     return await signed(new Blob([bytes], { type: MIME_TYPES[format] }), format, { label, sign });
   } finally {
@@ -59,6 +59,11 @@ export async function saveStill(bitmap: ImageBitmap, marking: Marking = {}): Pro
   context.drawImage(bitmap, 0, 0);
   const { label = DEFAULT_LABEL } = marking;
   if (label) drawLabel(context, label);
+  if (marking.watermark) {
+    const { width, height } = canvas;
+    const pixels = context.getImageData(0, 0, width, height).data as Uint8ClampedArray<ArrayBuffer>;
+    context.putImageData(new ImageData(await marking.watermark({ pixels, width, height }), width, height), 0, 0);
+  }
   const picture = await canvas.convertToBlob({ type: MIME_TYPES.png });
   return signed(picture, "png", { ...marking, label });
 }
@@ -71,10 +76,19 @@ async function signed(file: Blob, format: SaveFormat, { sign, label = null }: Ma
 class Encoder {
   readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "vivant-save" });
 
-  ask(request: SaveRequest, transfer: Transferable[] = []): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  /** Draws a frame with its label, has it marked, and encodes it. */
+  async add(bitmap: ImageBitmap, time: number, duration: number, watermark: Watermark | undefined): Promise<void> {
+    await this.ask({ kind: "draw", bitmap, time, duration }, [bitmap]);
+    const { drawn } = watermark ? await this.ask({ kind: "pixels" }) : {};
+    if (!watermark || !drawn) return void (await this.ask({ kind: "encode" }));
+    const pixels = await watermark(drawn);
+    await this.ask({ kind: "encode", pixels }, [pixels.buffer]);
+  }
+
+  ask(request: SaveRequest, transfer: Transferable[] = []): Promise<SaveAnswer & { kind: "done" }> {
     return new Promise((resolve, reject) => {
       this.#worker.onmessage = ({ data }: MessageEvent<SaveAnswer>) => {
-        if (data.kind === "done") resolve(data.bytes);
+        if (data.kind === "done") resolve(data);
         else reject(new Error(data.message));
       };
       this.#worker.onerror = (event) => {

@@ -1,5 +1,6 @@
 /** What can be saved, and what a page says about it. */
 
+import type { Pixels } from "../engine/types";
 import { MARKS } from "../marks";
 
 export type SaveFormat = "mp4" | "webm" | "gif" | "png";
@@ -17,6 +18,9 @@ export interface SavedFile {
   readonly sidecar: Blob | null;
 }
 
+/** Lays the invisible watermark over a frame (R, G, B, A), just before it is encoded. */
+export type Watermark = (frame: Pixels) => Promise<Uint8ClampedArray<ArrayBuffer>>;
+
 /** Signs a finished file. */
 export type Sign = (file: Blob, info: SignInfo) => Promise<SavedFile>;
 
@@ -25,6 +29,7 @@ export interface Marking {
   readonly label?: string | null | undefined;
   /** In the file's metadata. */
   readonly title?: string | undefined;
+  readonly watermark?: Watermark | undefined;
   readonly sign?: Sign | undefined;
 }
 

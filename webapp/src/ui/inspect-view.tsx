@@ -31,7 +31,7 @@ export function InspectView({ inspector }: { readonly inspector: Inspector }) {
         <p><a href="#">{t.back}</a></p>
       </div>
       <div class="inspect-answer">
-        {inspector.reports.value.map((report) => <InspectReport key={report.name} report={report} />)}
+        {inspector.reports.value.map((report, i) => <InspectReport key={i} report={report} />)}
         <Meaning />
       </div>
     </div>

@@ -1,7 +1,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Credentials, CredentialsError, signerOf } from "../credentials";
-import { EngineError } from "../engine/types";
+import { EngineError, type Pixels } from "../engine/types";
 import type { SaveFormat } from "../save";
 import { type Texts, texts } from "../texts/language";
 import { Dialog } from "./dialog";
@@ -131,8 +131,10 @@ async function make(
   const { source, format } = wishes;
   const motion = source.kind === "preset" ? (texts.value.motion.presets[studio.preset.value] ?? studio.preset.value) : "";
   const name = fileName(title, motion, format);
-  const sign = signerOf(credentials, portrait.file, motionName(source, studio.preset.value), name);
-  const saved = await studio.whileSaving(() => makeFile(engine, { ...wishes, title, moment, signal, onProgress, sign }));
+  const message = crypto.getRandomValues(new Uint8Array(engine.watermarkTerms.messageBytes));
+  const making = { photo: portrait.file, motion: motionName(source, studio.preset.value), title: name, watermark: message };
+  const marking = { title, watermark: (frame: Pixels) => engine.watermark(frame, message), sign: signerOf(credentials, making) };
+  const saved = await studio.whileSaving(() => makeFile(engine, { ...wishes, ...marking, moment, signal, onProgress }));
   const { file, sidecar } = saved;
   return {
     file: new File([file], name, { type: file.type }),

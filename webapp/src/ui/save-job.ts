@@ -2,7 +2,7 @@ import type { Engine } from "../engine/types";
 import { type Recording, type TimedFrame } from "../media/recording";
 import { readFrames } from "../media/video";
 import { MARKS } from "../marks";
-import { DEFAULT_LABEL, saveClip, type SavedFile, type SaveFormat, saveStill, type Sign } from "../save";
+import { DEFAULT_LABEL, saveClip, type SavedFile, type SaveFormat, saveStill, type Sign, type Watermark } from "../save";
 
 /** Frames a second that are read from a driving video for a file. */
 const VIDEO_RATE = 25;
@@ -29,17 +29,18 @@ export interface SaveOptions {
   readonly moment: { readonly seconds: number; readonly shown: HTMLCanvasElement };
   readonly signal: AbortSignal;
   readonly onProgress: (progress: SaveProgress) => void;
+  readonly watermark: Watermark;
   readonly sign: Sign;
 }
 
 /** Makes the file. Throws EngineError, CredentialsError, AbortError, or Error if this browser cannot write the format. */
 export async function makeFile(engine: Engine, options: SaveOptions): Promise<SavedFile> {
-  const { format, loops, seamless, source, signal, title, onProgress, sign } = options;
+  const { format, loops, seamless, source, signal, title, onProgress, watermark, sign } = options;
   const label = options.label ? DEFAULT_LABEL : null;
   if (format === "png") {
     const bitmap = await still(engine, options);
     try {
-      return await saveStill(bitmap, { label, title, sign });
+      return await saveStill(bitmap, { label, title, watermark, sign });
     } finally {
       bitmap.close();
     }
@@ -52,6 +53,7 @@ export async function makeFile(engine: Engine, options: SaveOptions): Promise<Sa
     seamless,
     label,
     title,
+    watermark,
     sign,
     signal,
     ...(frames === null ? {} : { source: frames }),

@@ -50,7 +50,7 @@ export class Studio {
   /** While a portrait is alive: another photo is being opened. */
   readonly opening = signal(false);
 
-  readonly inspector = new Inspector();
+  readonly inspector = new Inspector(() => this.link.get());
   readonly link: EngineLink;
   readonly lead: Lead;
   /** Draws frames; set by the stage. It must close the bitmap. */

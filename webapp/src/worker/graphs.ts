@@ -2,7 +2,7 @@
 
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { EngineError } from "../engine/types";
-import type { GraphName, Manifest } from "./manifest";
+import type { BundleFile, GraphName, Manifest } from "./manifest";
 import type { OrtModule } from "./runtime";
 
 export type Tensors = Record<string, Tensor>;
@@ -11,6 +11,8 @@ export interface GraphsOptions {
   readonly ort: OrtModule;
   readonly manifest: Manifest;
   readonly files: ReadonlyMap<string, ArrayBuffer>;
+  /** Fetches a file that is not among these. */
+  readonly fetchFile?: (file: BundleFile) => Promise<ArrayBuffer | undefined>;
   /** Graphs that run on the GPU; all others run in WebAssembly. */
   readonly onGpu: ReadonlySet<GraphName>;
   readonly session?: InferenceSession.SessionOptions;
@@ -116,7 +118,8 @@ export class Graphs {
   }
 
   async #create(name: GraphName): Promise<InferenceSession> {
-    const content = this.#options.files.get(this.manifest.graphs[name].file);
+    const entry = this.manifest.graphs[name];
+    const content = this.#options.files.get(entry.file) ?? (await this.#options.fetchFile?.(entry));
     if (!content) throw new EngineError("bundle-broken", `The file of the graph ${name} was not loaded.`);
     try {
       return await this.ort.InferenceSession.create(content, {

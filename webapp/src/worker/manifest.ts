@@ -6,7 +6,9 @@ const FORMAT = "vivant-bundle-1";
 export const GRAPHS = [
   "detect", "detect_far", "track", "head", "matte", "encode", "motion", "retarget", "render", "paste",
 ] as const;
-export type GraphName = (typeof GRAPHS)[number];
+/** Those that only files need, saved ones and inspected ones: fetched when first wanted. */
+export const FILE_GRAPHS = ["watermark_embed", "watermark_read", "watermark_decode"] as const;
+export type GraphName = (typeof GRAPHS)[number] | (typeof FILE_GRAPHS)[number];
 
 /** A file of the bundle: its place relative to the bundle's folder, its size, its SHA-256 in hex. */
 export interface BundleFile {
@@ -63,6 +65,14 @@ export interface Host {
   readonly smoothing: { readonly min_cutoff: number; readonly beta: number; readonly derivative_cutoff: number };
 }
 
+/** How the watermark is looked for: see WatermarkSearch in runtime/manifest.py. */
+export interface WatermarkSearch {
+  readonly scales: readonly number[];
+  readonly threshold: number;
+  readonly frames: number;
+  readonly search_frames: number;
+}
+
 export interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -70,6 +80,7 @@ export interface Manifest {
   readonly variants: readonly Variant[];
   readonly presets: Readonly<Record<string, BundleFile>>;
   readonly thresholds: Thresholds;
+  readonly watermark: WatermarkSearch;
   readonly host: Host;
 }
 
@@ -77,11 +88,11 @@ export interface Manifest {
 export function parseManifest(data: unknown): Manifest {
   const manifest = data as Partial<Manifest> & { format?: string };
   if (manifest?.format !== FORMAT) throw broken(`it is of the format ${manifest?.format}, not ${FORMAT}`);
-  for (const part of ["name", "version", "graphs", "variants", "presets", "thresholds", "host"] as const) {
+  for (const part of ["name", "version", "graphs", "variants", "presets", "thresholds", "watermark", "host"] as const) {
     if (manifest[part] === undefined) throw broken(`it lacks ${part}`);
   }
   const { graphs, variants, presets } = manifest as Manifest;
-  for (const name of GRAPHS) {
+  for (const name of [...GRAPHS, ...FILE_GRAPHS]) {
     if (graphs[name] === undefined) throw broken(`it lacks the graph ${name}`);
   }
   for (const { file, bytes, sha256 } of [...Object.values(graphs), ...variants, ...Object.values(presets)]) {
@@ -96,6 +107,12 @@ export function fitted(manifest: Manifest, target: Target): Manifest {
   const fitting = manifest.variants.filter((variant) => variant.target === target && variant.needs.length === 0);
   const graphs = Object.fromEntries(fitting.map((variant) => [variant.graph, variant]));
   return { ...manifest, graphs: { ...manifest.graphs, ...graphs }, variants: [] };
+}
+
+/** The files that an engine needs to start. */
+export function filesToStart(manifest: Manifest): BundleFile[] {
+  const later = new Set<BundleFile>(FILE_GRAPHS.map((name) => manifest.graphs[name]));
+  return filesOf(manifest).filter((file) => !later.has(file));
 }
 
 /** All files of a bundle besides the manifest. */

@@ -9,15 +9,19 @@ import type {
   Gains,
   Motion,
   OpenedPhoto,
+  Pixels,
   Preset,
   Statistics,
   View,
+  WatermarkReading,
+  WatermarkTerms,
 } from "../engine/types";
 
 export interface Started {
   readonly report: BackendReport;
   readonly presets: readonly Preset[];
   readonly maxPhotos: number;
+  readonly watermark: WatermarkTerms;
 }
 
 export interface RenderedFrame {
@@ -46,6 +50,11 @@ export interface Calls {
   /** The file's frame of this number; null after the last. */
   renderForFile: [request: { index: number }, answer: RenderedFrame | null];
   endFile: [request: object, answer: null];
+  /** Fetches the graphs that only files need, so that they are on this device from then on. */
+  fetchForFiles: [request: object, answer: null];
+  /** A frame's pixels with the watermark in them. */
+  watermark: [request: { frame: Pixels; message: Uint8Array }, answer: Uint8ClampedArray<ArrayBuffer>];
+  readWatermark: [request: { frames: readonly Pixels[] }, answer: WatermarkReading];
   /** Throws the GPU away, as a driver's crash would: for tests of the recovery. */
   loseDevice: [request: object, answer: null];
 }

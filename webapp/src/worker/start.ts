@@ -4,7 +4,7 @@ import type { Backend, BackendReport, DownloadProgress } from "../engine/types";
 import { loadFiles, loadJson } from "../offline/store";
 import { benchmark } from "./benchmark";
 import { Graphs } from "./graphs";
-import { filesOf, fitted, type GraphName, GRAPHS, type Manifest, parseManifest } from "./manifest";
+import { type BundleFile, filesOf, filesToStart, fitted, type GraphName, GRAPHS, type Manifest, parseManifest } from "./manifest";
 import { candidates, capabilities, loadRuntime, type OrtModule } from "./runtime";
 import { type MotionTrack, parseTrack } from "./tracks";
 
@@ -90,8 +90,9 @@ async function graphsFor(
   options: StartOptions,
 ): Promise<Graphs> {
   const manifest = fitted(bundle, backend === "webgpu" ? "webgpu" : "wasm");
-  const lacking = filesOf(manifest).filter(({ file }) => !files.has(file));
-  const where = { folder: options.bundle, onProgress: options.onDownload, keep: filesOf(bundle) };
-  for (const [file, content] of await loadFiles(lacking, where)) files.set(file, content);
-  return new Graphs({ ort, manifest, files, onGpu: backend === "webgpu" ? GPU_GRAPHS : new Set() });
+  const lacking = filesToStart(manifest).filter(({ file }) => !files.has(file));
+  const where = { folder: options.bundle, keep: filesOf(bundle) };
+  for (const [file, content] of await loadFiles(lacking, { ...where, onProgress: options.onDownload })) files.set(file, content);
+  const fetchFile = async (entry: BundleFile) => (await loadFiles([entry], where)).get(entry.file);
+  return new Graphs({ ort, manifest, files, fetchFile, onGpu: backend === "webgpu" ? GPU_GRAPHS : new Set() });
 }

@@ -2,11 +2,13 @@
 
 import { EngineError } from "../engine/types";
 import { FileJob } from "./file-job";
+import { FILE_GRAPHS } from "./manifest";
 import { FrameReader } from "./picture";
 import { Player } from "./player";
 import type { CallName, Calls, Failure, FrameTaken, Message, Request } from "./protocol";
 import { start } from "./start";
 import { Studio } from "./studio";
+import { Watermark } from "./watermark";
 
 type Handlers = { readonly [Name in CallName]: (request: Calls[Name][0]) => Promise<Calls[Name][1]> };
 
@@ -16,6 +18,7 @@ const reader = new FrameReader();
 let studio: Studio | null = null;
 let player: Player | null = null;
 let job: FileJob | null = null;
+let watermark: Watermark | null = null;
 let lost = false;
 let last: Promise<unknown> = Promise.resolve();
 
@@ -42,9 +45,9 @@ function report(error: unknown): void {
   }, LOSS_SHOWS_MS);
 }
 
-function started(): { studio: Studio; player: Player } {
-  if (!studio || !player) throw new EngineError("engine-failed", "The engine has not started.");
-  return { studio, player };
+function started(): { studio: Studio; player: Player; watermark: Watermark } {
+  if (!studio || !player || !watermark) throw new EngineError("engine-failed", "The engine has not started.");
+  return { studio, player, watermark };
 }
 
 /** Changes something that frames depend on, then draws the paused picture anew. */
@@ -66,13 +69,15 @@ const handlers: Handlers = {
       },
     });
     studio = new Studio(loaded);
+    watermark = new Watermark(loaded.graphs);
     player = new Player(studio, exclusive, {
       onFrame: (frame) => send({ kind: "frame", frame }, [frame.bitmap]),
       onStatistics: (statistics) => send({ kind: "statistics", statistics }),
       onError: report,
     });
     const presets = [...loaded.tracks].map(([name, track]) => track.preset(name));
-    return { report: loaded.report, presets, maxPhotos: loaded.graphs.manifest.host.photo.max_count };
+    const maxPhotos = loaded.graphs.manifest.host.photo.max_count;
+    return { report: loaded.report, presets, maxPhotos, watermark: watermark.terms };
   },
   openPhoto: ({ file }) => exclusive(() => started().studio.openPhoto(file)),
   async chooseFaces({ ids }) {
@@ -131,6 +136,15 @@ const handlers: Handlers = {
     await exclusive(() => started().studio.resize());
     return null;
   },
+  async fetchForFiles() {
+    await started().studio.loaded.graphs.prepare(FILE_GRAPHS);
+    return null;
+  },
+  watermark: ({ frame, message }) => {
+    const { studio, watermark } = started();
+    return exclusive(() => studio.watch.time("watermark", () => watermark.mark(frame, message)));
+  },
+  readWatermark: ({ frames }) => exclusive(() => started().watermark.read(frames)),
   async loseDevice() {
     const device = (await started().studio.loaded.graphs.ort.env.webgpu.device) as GPUDevice | undefined;
     device?.destroy();
@@ -150,11 +164,16 @@ async function answer(request: Request): Promise<void> {
   const handle = handlers[request.call] as (request: unknown) => Promise<unknown>;
   try {
     const value = await handle(request.with);
-    const bitmap = (value as { bitmap?: ImageBitmap } | null)?.bitmap;
-    send({ kind: "answer", id: request.id, value }, bitmap ? [bitmap] : []);
+    send({ kind: "answer", id: request.id, value }, transferable(value));
   } catch (error) {
     send({ kind: "failure", id: request.id, failure: failure(error) });
   }
+}
+
+function transferable(value: unknown): Transferable[] {
+  if (value instanceof Uint8ClampedArray) return [value.buffer];
+  const bitmap = (value as { bitmap?: ImageBitmap } | null)?.bitmap;
+  return bitmap ? [bitmap] : [];
 }
 
 addEventListener("message", ({ data }: MessageEvent<Request | FrameTaken>) => {

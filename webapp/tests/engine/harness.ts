@@ -1,6 +1,6 @@
 /** The bare page of the engine's tests and of the benchmark: puts the engine where a test can reach it. */
 
-import { Credentials, signerOf } from "../../src/credentials";
+import { Credentials, type Making, signerOf } from "../../src/credentials";
 import { type Backend, createEngine, type Engine, type EngineError, type Frame, type Statistics } from "../../src/engine";
 import { registerServiceWorker } from "../../src/offline";
 import { saveClip, saveStill, supportedFormats } from "../../src/save";
@@ -140,9 +140,9 @@ async function compare(wanted: Record<number, string>): Promise<{ index: number;
 const credentials = new Credentials();
 const harness = {
   engine: null as Engine | null,
-  blobOf, canvas, codeOf, compare, createEngine, downloads, enliven, errors, frames, framesShown, loadRuntime, logPlacement,
+  blobOf, canvas, codeOf, compare, createEngine, credentials, downloads, enliven, errors, frames, framesShown, loadRuntime, logPlacement,
   longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start,
-  signerOf: (photo: File, motion: string, title: string) => signerOf(credentials, photo, motion, title),
+  signerOf: (making: Making) => signerOf(credentials, making),
   statistics, supportedFormats,
 };
 export type Harness = typeof harness;

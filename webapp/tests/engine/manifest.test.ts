@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { filesOf, fitted, parseManifest } from "../../src/worker/manifest";
+import { FILE_GRAPHS, filesOf, filesToStart, fitted, GRAPHS, parseManifest } from "../../src/worker/manifest";
 import { manifestJson, shippedManifest } from "./bundle";
 
 describe("the manifest", () => {
   test("of the shipped bundle names every graph, every preset and what a host needs", () => {
     const manifest = shippedManifest();
     expect(manifest.host.gains).toEqual(["pose", "expression", "eyes", "lips", "gaze"]);
-    expect(filesOf(manifest)).toHaveLength(10 + manifest.variants.length + Object.keys(manifest.presets).length);
+    const presets = Object.keys(manifest.presets).length;
+    expect(filesOf(manifest)).toHaveLength(GRAPHS.length + FILE_GRAPHS.length + manifest.variants.length + presets);
   });
 
   test.each(["webgpu", "wasm"] as const)("fitted to %s has the graphs that were made for it, each once", (target) => {
@@ -14,7 +15,8 @@ describe("the manifest", () => {
     const host = fitted(manifest, target);
     expect(host.graphs.render.file).toContain(target);
     expect(host.graphs.track).toBe(manifest.graphs.track);
-    expect(filesOf(host)).toHaveLength(10 + Object.keys(manifest.presets).length);
+    expect(filesToStart(host)).toHaveLength(GRAPHS.length + Object.keys(manifest.presets).length);
+    expect(filesToStart(host).filter(({ file }) => file.startsWith("watermark"))).toEqual([]);
   });
 
   test("fitted leaves out what needs a feature of the GPU", () => {
@@ -37,6 +39,7 @@ describe("the manifest", () => {
     ["no host", { ...manifestJson(), host: undefined }],
     ["no variants", { ...manifestJson(), variants: undefined }],
     ["no graphs", { ...manifestJson(), graphs: {} }],
+    ["no watermark", { ...manifestJson(), watermark: undefined }],
     ["a file elsewhere", { ...manifestJson(), presets: { x: { file: "../x", bytes: 1, sha256: "0".repeat(64) } } }],
     ["a file of another host", { ...manifestJson(), presets: { x: { file: "http://a", bytes: 1, sha256: "0".repeat(64) } } }],
     ["no hash", { ...manifestJson(), presets: { x: { file: "x", bytes: 1, sha256: "" } } }],

@@ -86,7 +86,7 @@ for (const [names, state] of [
     await choose(...names);
     const told = report(names[0].split("/").at(-1) ?? "");
     await expect(told.locator(".verdict strong")).toHaveText(state);
-    const cli = spawnSync(PYTHON, ["-m", "vivant", "inspect", "--json", resolve(folder, names[0])], { cwd: "/", encoding: "utf8" });
+    const cli = spawnSync(PYTHON, ["-m", "vivant", "inspect", "--json", "--no-watermark", resolve(folder, names[0])], { cwd: "/", encoding: "utf8" });
     expect((JSON.parse(cli.stdout) as { state: string }).state).toBe(state);
   });
 }

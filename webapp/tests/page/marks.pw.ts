@@ -34,6 +34,7 @@ interface Inspection {
   readonly state: string;
   readonly manifest: string;
   readonly claims: { readonly [key: string]: unknown };
+  readonly watermark: { readonly found: boolean; readonly message: string | null } | null;
 }
 
 /** What `vivant inspect` says of it. */
@@ -52,18 +53,19 @@ for (const format of ["mp4", "webm", "gif", "png"] as const) {
     }
     expect(milliseconds).toBeLessThan(MOST_MS);
     const [file = ""] = files;
-    const { state, manifest, claims } = inspect(file);
+    const { state, manifest, claims, watermark } = inspect(file);
     expect(state).toBe("self-signed");
     expect(manifest).toBe(format === "webm" ? files[1] : "embedded");
     expect(claims).toMatchObject({
       motion: "wink",
       label: "AI-animated",
-      actions: ["c2pa.created", "c2pa.edited"],
+      actions: ["c2pa.created", "c2pa.edited", "c2pa.watermarked.bound"],
       source_types: ["compositeWithTrainedAlgorithmicMedia"],
       ingredients: [{ title: "astronaut.jpg", sha256: sha256(ASTRONAUT), thumbnail: false }],
     });
     expect(claims["generator"]).toMatch(/^vivant \d+\.\d+/);
     expect(claims["signer"]).toMatch(/^Self-signed by a vivant user, vivant [0-9a-f]{12}$/);
+    expect(watermark).toMatchObject({ found: true, message: claims["watermark"] });
     flip(file);
     expect(inspect(file).state).toBe("broken");
   });
@@ -71,7 +73,7 @@ for (const format of ["mp4", "webm", "gif", "png"] as const) {
 
 test("the label's absence is told, and the key stays the same", async ({}, info) => {
   const [before = "", after = ""] = [...(await save("png", info.outputPath("a"))), ...(await save("png", info.outputPath("b"), false))];
-  expect(inspect(after).claims).toMatchObject({ label: "removed", actions: ["c2pa.created"], serial: inspect(before).claims["serial"] });
+  expect(inspect(after).claims).toMatchObject({ label: "removed", actions: ["c2pa.created", "c2pa.watermarked.bound"], serial: inspect(before).claims["serial"] });
 });
 
 test("the key cannot be read out", async () => {
@@ -83,6 +85,25 @@ test("the key cannot be read out", async () => {
     return (all.result as { key: CryptoKey }[]).map(({ key }) => [key.type, key.extractable]);
   });
   expect(extractable).toEqual([["private", false]]);
+});
+
+test("a copy that lost its manifest is known by its watermark, in the site as well", async ({}, info) => {
+  const [file = ""] = await save("png", info.outputPath("files"));
+  const stripped = info.outputPath("stripped.png");
+  writeFileSync(stripped, await drawnAnew(file));
+  const { state, watermark } = inspect(stripped);
+  expect(state).toBe("absent");
+  const { message } = inspect(file).watermark ?? {};
+  expect(watermark).toMatchObject({ found: true, message });
+  await page.getByRole("link", { name: "Inspect a file" }).click();
+  await page.locator("input[type=file][multiple]").setInputFiles([file, stripped, ASTRONAUT]);
+  await expect(page.getByRole("article").nth(0)).toContainText(`found: ${message}`);
+  await expect(page.getByRole("article").nth(0)).toContainText("the manifest states the same");
+  await expect(page.getByRole("article").nth(1)).toContainText("absent");
+  await expect(page.getByRole("article").nth(1)).toContainText(`found: ${message}`);
+  await expect(page.getByRole("article").nth(2)).toContainText("not found");
+  await page.getByRole("link", { name: "Back to the portraits" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Eileen Collins");
 });
 
 test("without a connection files are signed all the same", async ({}, info) => {
@@ -118,6 +139,18 @@ async function save(format: string, folder: string, label = true): Promise<strin
 /** Milliseconds of the latest signature, as the page measured it. */
 function signingTime(page: Page): Promise<number> {
   return page.evaluate(() => performance.getEntriesByName("vivant:sign").at(-1)?.duration ?? Infinity);
+}
+
+/** The picture as another program would save it: the same pixels, no manifest. */
+async function drawnAnew(png: string): Promise<Buffer> {
+  const bytes = await page.evaluate(async (base64) => {
+    const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
+    const bitmap = await createImageBitmap(blob);
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+    return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+  }, readFileSync(png).toString("base64"));
+  return Buffer.from(bytes);
 }
 
 function sha256(file: string): string {

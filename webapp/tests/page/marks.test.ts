@@ -12,25 +12,30 @@ import { DEFAULT_LABEL } from "../../src/save";
 import { motionName, sidecarName } from "../../src/ui/save-job";
 
 const PYTHON = process.env["VIVANT_PYTHON"] ?? resolve(import.meta.dirname, "../../../.venv/bin/python");
+const MESSAGE = [1, 35, 69, 171];
 const ORIGIN = { photo: "Anna {motion}.jpg", sha256: Uint8Array.from({ length: 32 }, (_, i) => 8 * i + 7), mediaType: "image/jpeg" };
 
 /** The manifest as Python makes it. */
-function inPython(motion: string, label: string | null): Record<string, unknown> {
+function inPython(motion: string, label: string | null, watermark: readonly number[] | null): Record<string, unknown> {
   const code = `
 import json, sys
 from vivant import __version__
 from vivant.runtime.provenance import Origin, manifest_definition
-photo, digest, kind, motion, label = json.loads(sys.argv[1])
-print(json.dumps([__version__, manifest_definition(Origin(photo, bytes(digest), kind, motion, label), "clip.mp4")]))`;
-  const told = JSON.stringify([ORIGIN.photo, [...ORIGIN.sha256], ORIGIN.mediaType, motion, label]);
+photo, digest, kind, motion, label, mark = json.loads(sys.argv[1])
+origin = Origin(photo, bytes(digest), kind, motion, label, watermark=None if mark is None else bytes(mark))
+print(json.dumps([__version__, manifest_definition(origin, "clip.mp4")]))`;
+  const told = JSON.stringify([ORIGIN.photo, [...ORIGIN.sha256], ORIGIN.mediaType, motion, label, watermark]);
   return JSON.parse(execFileSync(PYTHON, ["-c", code, told], { cwd: "/", encoding: "utf8" }));
 }
 
 describe.skipIf(!existsSync(PYTHON))("the manifest", () => {
-  test.each([["talk", DEFAULT_LABEL], ["it’s “{label}” $& 'mine'", null]])("of %s with the label %s is Python’s", (motion, label) => {
-    const [version, expected] = inPython(motion, label) as unknown as [string, { assertions: { data: { actions: { when: string }[] } }[] }];
+  test.each([
+    ["talk", DEFAULT_LABEL, MESSAGE],
+    ["it’s “{label}” $& 'mine'", null, null],
+  ])("of %s with the label %s and the watermark %j is Python’s", (motion, label, message) => {
+    const [version, expected] = inPython(motion, label, message) as unknown as [string, { assertions: { data: { actions: { when: string }[] } }[] }];
     const when = expected.assertions[0]?.data.actions[0]?.when ?? "";
-    expect(manifestDefinition({ ...ORIGIN, motion, label }, "clip.mp4", { version, when })).toEqual(expected);
+    expect(manifestDefinition({ ...ORIGIN, motion, label, watermark: message && Uint8Array.from(message) }, "clip.mp4", { version, when })).toEqual(expected);
   });
 });
 
@@ -55,7 +60,7 @@ describe("a report", () => {
   const action = { action: "c2pa.created", when: "2026-11-21T19:52:14Z", parameters: { vivant: { motion: "no\u001b[31md", label: null } } };
   const active = {
     claim_generator_info: [{ name: "vivant", version: "0.1.0" }],
-    assertions: [{ label: "c2pa.actions.v2", data: { actions: [action] } }, { label: "other", data: null }],
+    assertions: [{ label: "c2pa.actions.v2", data: { actions: [action] } }, { label: "c2pa.soft-binding", data: { alg: "x", blocks: [{ scope: {}, value: "012345ab" }] } }],
     ingredients: [{ title: "a".repeat(999), instance_id: `ni:///sha-256;${"A".repeat(43)}` }, { title: "b", instance_id: "xmp:1" }],
   };
   const certificate = { subject: { O: "Org", CN: "Anna" }, issuer: { CN: "Authority" } };
@@ -63,7 +68,7 @@ describe("a report", () => {
   test("says what the manifest says, on one line and not endlessly", () => {
     const { ingredients, ...claims } = claimsOf(certificate, active);
     expect(claims).toEqual({
-      generator: "vivant 0.1.0", when: action.when, signer: "Org, Anna", issuer: "Authority", motion: "no [31md", label: false,
+      generator: "vivant 0.1.0", when: action.when, signer: "Org, Anna", issuer: "Authority", motion: "no [31md", label: false, watermark: "012345ab",
     });
     expect(ingredients.map(({ sha256 }) => sha256)).toEqual(["00".repeat(32), null]);
     expect(ingredients[0]?.title).toBe(`${"a".repeat(300)}…`);
