@@ -19,10 +19,7 @@ from .marks import MARKS
 
 AI_MADE: Final[str] = MARKS["note"]
 # The one sentence that every interface asks its user to agree to.
-CONSENT: Final = (
-    "The people in this picture agreed to this, or it is a historical picture or a work of art, "
-    "and I will say that the clip is AI-made."
-)
+CONSENT: Final[str] = MARKS["consent"]
 SOURCE_TYPE: Final[str] = MARKS["source_type"]
 GENERATOR: Final[str] = MARKS["generator"]
 DETAILS: Final[str] = MARKS["details"]  # the parameter of the actions that holds motion and label

@@ -116,7 +116,7 @@ export const de: Texts = {
     seamlessHint: "Das Ende geht in den Anfang über.",
     label: "„AI-animated“ (KI-animiert) ins Bild schreiben",
     labelHint: "Andere sollen sehen können, was es ist. In den signierten Content Credentials der Datei steht es auf jeden Fall, auch dann, wenn Sie es weglassen.",
-    consent: "Die Person auf dem Foto ist einverstanden, oder es kann niemandem schaden, und ich gebe es nicht als echt aus.",
+    consent: "Die Menschen auf diesem Bild sind damit einverstanden, oder es ist ein historisches Bild oder ein Kunstwerk, und ich sage dazu, dass der Clip von einer KI gemacht ist.",
     start: "Datei erstellen",
     cancel: "Abbrechen",
     close: "Schließen",

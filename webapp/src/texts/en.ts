@@ -116,7 +116,7 @@ export const en = {
     seamlessHint: "The end flows into the beginning.",
     label: "Write “AI-animated” into the picture",
     labelHint: "Others should be able to see what it is. The file’s signed Content Credentials say so in any case, also if you leave it out.",
-    consent: "The person in the photo agrees, or nobody can be harmed by it, and I will not pass it off as real.",
+    consent: MARKS.consent,
     start: "Make the file",
     cancel: "Cancel",
     close: "Close",

@@ -116,7 +116,7 @@ export const fr: Texts = {
     seamlessHint: "La fin rejoint le début.",
     label: "Écrire « AI-animated » (animé par IA) dans l’image",
     labelHint: "Les autres doivent pouvoir voir ce que c’est. Les Content Credentials signés du fichier le disent dans tous les cas, même si vous l’enlevez.",
-    consent: "La personne sur la photo est d’accord, ou cela ne peut nuire à personne, et je ne le ferai pas passer pour vrai.",
+    consent: "Les personnes sur cette image sont d’accord, ou c’est une image historique ou une œuvre d’art, et je dirai que la vidéo est faite par une IA.",
     start: "Créer le fichier",
     cancel: "Annuler",
     close: "Fermer",

@@ -121,7 +121,7 @@ async function save(format: string, folder: string, label = true): Promise<strin
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await dialog().locator("input[name=format]").nth(["mp4", "webm", "gif", "png"].indexOf(format)).check();
   await dialog().getByLabel(/Write “AI-animated”/).setChecked(label);
-  const consent = dialog().getByLabel(/The person in the photo agrees/);
+  const consent = dialog().getByLabel(/agreed to this/);
   if (await consent.count()) await consent.check();
   await dialog().getByRole("button", { name: "Make the file" }).click();
   await expect(dialog().getByRole("link", { name: "Download" })).toBeVisible({ timeout: 90_000 });
