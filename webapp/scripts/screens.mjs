@@ -55,7 +55,7 @@ const STATES = {
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByLabel("PNG").check();
-    await page.getByLabel(/The person in the photo agrees/).check();
+    await page.getByLabel(/agreed to this/).check();
     await page.getByRole("button", { name: "Make the file" }).click();
     await page.getByRole("link", { name: "Download" }).waitFor({ timeout: PATIENCE });
   },

@@ -48,7 +48,7 @@ test("what the camera led is recorded and saved", async () => {
   const dialog = page.getByRole("dialog", { name: "Save" });
   await dialog.getByLabel("GIF").check();
   await dialog.getByLabel("Seamless loop").check();
-  await dialog.getByLabel(/The person in the photo agrees/).check();
+  await dialog.getByLabel(/agreed to this/).check();
   await dialog.getByRole("button", { name: "Make the file" }).click();
   await expect(dialog.getByRole("link", { name: "Download" })).toBeVisible({ timeout: 90_000 });
   await page.keyboard.press("Escape");

@@ -100,12 +100,12 @@ test("a still bears the label unless it is switched off, and needs consent once"
   const dialog = page.getByRole("dialog", { name: "Save" });
   await dialog.getByLabel("PNG").check();
   await dialog.getByRole("button", { name: "Make the file" }).click();
-  await expect(dialog.getByLabel(/The person in the photo agrees/)).toBeFocused(); // nothing is made before
-  await dialog.getByLabel(/The person in the photo agrees/).check();
+  await expect(dialog.getByLabel(/agreed to this/)).toBeFocused(); // nothing is made before
+  await dialog.getByLabel(/agreed to this/).check();
   const labelled = await saved("png");
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Another format" }).click();
-  await expect(dialog.getByLabel(/The person in the photo agrees/)).toHaveCount(0);
+  await expect(dialog.getByLabel(/agreed to this/)).toHaveCount(0);
   await expect(dialog.getByLabel("PNG")).toBeChecked();
   await dialog.getByLabel(/Write “AI-animated”/).uncheck();
   const plain = await saved("png");
