@@ -1,5 +1,7 @@
 """The student's building blocks: frames, composition, placing, and what must hold whatever the weights are."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from vivant.models.canonical_face import canonical_face
 from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render, render_doubled
 from vivant.models.patch import cover_hidden, eye_flow, eye_frame, keep_grey, mouth_flow, mouth_frame, mouth_masks
 from vivant.models.refiner import FlowRefiner, Motion, RefinerConfig
-from vivant.models.student import Encoded, Student, load_student, sample_photo, save_student
+from vivant.models.student import FIRST_WIDTHS, Encoded, Student, load_student, sample_photo, save_student
 
 FACE = canonical_face().points * 64.0 + torch.tensor([150.0, 140.0, 0.0])
 REGION = torch.tensor([150.0, 140.0, 256.0, 0.0])
@@ -202,6 +204,18 @@ def test_saved_student_comes_back_folded_and_computes_the_same(tmp_path) -> None
     for name, value in again.state_dict().items():
         if name.endswith("weight") and value.ndim == 4:
             assert torch.equal(value, value.half().float()), name
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_file_knows_the_widths_of_its_refiner(tmp_path: Path, stated: bool) -> None:
+    """Files of the first version do not state them: those are wider than today's."""
+    from safetensors.torch import load_file, save_file
+
+    path, widths = tmp_path / "student.safetensors", (16, 24, 32, 40) if stated else FIRST_WIDTHS
+    save_student(Student(RefinerConfig(widths=widths)).eval(), path, "{}")
+    if not stated:
+        save_file(load_file(path), path, {"format": "vivant-student-1", "record": "{}"})
+    assert load_student(path)[0].refiner.config.widths == widths
 
 
 def test_foreign_file_is_no_student(tmp_path) -> None:
