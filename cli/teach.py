@@ -11,11 +11,13 @@ from ..runtime.session import Bundle
 from .animate import DEFAULT_MOTION
 from .console import DEFAULT_BUNDLE, BundleOption, note, progress_bar, say
 from .extras import needing_extra
+from .student import train_student_command
 
 TeacherOption = Annotated[Path, typer.Option("--teacher", envvar="VIVANT_TEACHER", help="A trained teacher.")]
 
 
 train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
+train_app.command("student")(train_student_command)
 
 
 @train_app.command("teacher")
@@ -59,7 +61,7 @@ def adapt_command(
         from ..training.adapt import adaptation_of, fine_tune
         from ..training.checkpoint import CheckpointError
         from ..training.content_loss import Networks
-        from ..training.engine import TrainingError
+        from ..training.errors import TrainingError
         from ..training.photo_sets import load_photos
         from ..training.teacher_files import load_teacher
     check_writable(output)

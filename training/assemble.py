@@ -33,15 +33,20 @@ def assemble(runs: Path) -> tuple[Student, str]:
     return student, json.dumps(record, sort_keys=True)
 
 
+def write_student(runs: Path, output: Path) -> None:
+    """Writes that student as `.safetensors`; the file is complete or not there."""
+    student, record = assemble(runs)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save_student(student, output, record)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
-    student, record = assemble(arguments.runs)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    save_student(student, arguments.output, record)
+    write_student(arguments.runs, arguments.output)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB")
 
 

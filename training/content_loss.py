@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .engine import TrainingError
 from .episodes import Episode
+from .errors import TrainingError
 from .teacher_losses import LossWeights, feature_l1, part_mask, pixel_l1
 from .tracker_features import TrackerFeatures
 from .vgg import VGG19_LAYERS, VGGFACE_LAYERS, VggFeatures

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard import SummaryWriter
 
 from .checkpoint import CheckpointError, MovingAverage, load_checkpoint, save_checkpoint
+from .errors import TrainingError
+from .stopping import StopRequest
 
 LAST = "last.safetensors"
-
-
-class TrainingError(RuntimeError):
-    """A run that cannot go on, and why."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Engine:
         output.mkdir(parents=True, exist_ok=True)
         self.step = 0
         self._board: SummaryWriter | None = None
-        self._stopped = False
+        self.stop = StopRequest()
         self._clock = Clock()
 
     @property
@@ -176,27 +173,15 @@ class Engine:
             self._board.add_image(key, picture.clamp(0, 1), self.step)
         self._board.flush()
 
-    @contextmanager
-    def stoppable(self) -> Iterator[None]:
+    def stoppable(self) -> AbstractContextManager[None]:
         """While this lasts, SIGTERM and Ctrl-C end the run after the present step: see `stopped`."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-        def stop(number: int, frame: object) -> None:
-            self._stopped = True
-
-        for number in before:
-            signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return self.stop.listening()
 
     def stopped(self) -> bool:
         """Whether any process was asked to end."""
         if self.accelerator.num_processes == 1:
-            return self._stopped
-        asked = torch.tensor(float(self._stopped), device=self.accelerator.device)
+            return self.stop.number is not None
+        asked = torch.tensor(float(self.stop.number is not None), device=self.accelerator.device)
         return bool(self._reduced(asked, "sum") > 0)
 
     def throughput(self, samples: int) -> dict[str, float]:

@@ -31,7 +31,7 @@ from ..runtime.session import BUNDLED, Bundle
 from .adapt import adaptation_of, fine_tune
 from .checkpoint import CheckpointError
 from .content_loss import Networks
-from .engine import TrainingError
+from .errors import TrainingError
 from .evaluate import DATA_VARIABLE, heldout_videos, load_ahead, progress_bar
 from .evaluate_clips import TrackedClip, find_clips, whole_square
 from .evaluate_measures import Observer, Picture, Points, Scores, score_against_truth, true_frame

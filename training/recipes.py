@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ..models.teacher_config import CONFIGURATIONS, TeacherConfig
-from .engine import TrainingError
+from .errors import TrainingError
 from .teacher_losses import LossWeights
 
 

@@ -9,6 +9,7 @@ The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_eve
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from torch.nn import functional as F
 
 from ..models.discriminator import PatchDiscriminator, hinge_discriminator
 from ..models.patch import EYE, MOUTH, PatchPainter, cover_hidden, warp_patch
-from .checkpoint import MovingAverage, load_checkpoint
+from .checkpoint import CheckpointError, MovingAverage, load_checkpoint
 from .clips import FrameCache
+from .errors import TrainingError
 from .patch_data import PatchBatch, PatchData
 from .sheets import save_sheet
-from .student_loop import StudentTrainer
+from .student_loop import StudentTrainer, check_people
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.settings = config
         patch = MOUTH if config.kind == "mouth" else EYE
         self.data = PatchData(cache, patch, "train", config.seed, config.photo_share)
+        check_people(self.data.video, cache)
         self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
         self.painter = PatchPainter(patch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -80,7 +83,8 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.discriminator_rate, (0.5, 0.99))
         self.modules = {"painter": self.painter, "discriminator": self.discriminator, "average": self.average.module}
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
-        self.fixed = [self.held_out.batch(24, augment=False) for _ in range(config.evaluation_batches)]
+        looked_at = config.evaluation_batches if self.held_out.video.people else 0
+        self.fixed = [self.held_out.batch(24, augment=False) for _ in range(looked_at)]
         if not self.resume() and config.initial:
             load_checkpoint(Path(config.initial), self.modules)
 
@@ -135,7 +139,12 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """L1 inside the region on held-out people: warped (geometry) and painted; writes a contact sheet."""
+        """L1 inside the region on held-out people: warped (geometry) and painted; writes a contact sheet.
+
+        Empty where nobody is held out.
+        """
+        if not self.fixed:
+            return {}
         painted = [paint(self.average.module, b) for b in self.fixed]
         warped = [warp_patch(b.source, b.flow) for b in self.fixed]
         pairs = list(zip(self.fixed, painted, strict=True))
@@ -161,7 +170,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     config = PatchTraining(kind=arguments.kind, steps=arguments.steps, initial=str(arguments.initial or ""))
-    PatchTrainer(config, FrameCache(arguments.cache), arguments.output).run()
+    try:
+        PatchTrainer(config, FrameCache(arguments.cache), arguments.output).run()
+    except (TrainingError, CheckpointError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

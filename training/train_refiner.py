@@ -12,6 +12,7 @@ The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_eve
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +24,13 @@ from ..models.compose import background_plate, blend, render
 from ..models.geometry import warp_by_landmarks
 from ..models.refiner import FlowRefiner, Motion, RefinerConfig
 from ..models.student import load_student
-from .checkpoint import MovingAverage
+from .checkpoint import CheckpointError, MovingAverage
 from .clips import FrameCache
+from .errors import TrainingError
 from .frame_data import FrameBatch, FrameData
 from .losses import dissimilarity, masked_l1, multiscale_l1
 from .sheets import save_sheet
-from .student_loop import StudentTrainer
+from .student_loop import StudentTrainer, check_people
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
         torch.manual_seed(config.seed)
         self.settings = config
         self.data = FrameData(cache, "train", config.seed)
+        check_people(self.data.sampler, cache)
         network = FlowRefiner(RefinerConfig(widths=config.widths))
         self.refiner = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.teacher = load_student(Path(config.teacher))[0].refiner if config.teacher else None
@@ -77,7 +80,8 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
             self.refiner.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-4
         )
         held_out = FrameData(cache, "heldout", 1)
-        self.fixed = [held_out.batch(12, augment=False) for _ in range(config.evaluation_batches)]
+        looked_at = config.evaluation_batches if held_out.sampler.people else 0
+        self.fixed = [held_out.batch(12, augment=False) for _ in range(looked_at)]
         self.modules = {"refiner": self.refiner, "average": self.average.module}
         self.optimisers = {"optimiser": self.optimiser}
         self.resume()
@@ -129,7 +133,12 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Held-out L1: standing still, geometry, refined (all at training size); writes a contact sheet."""
+        """Held-out L1: standing still, geometry, refined (all at training size); writes a contact sheet.
+
+        Empty where nobody is held out.
+        """
+        if not self.fixed:
+            return {}
         sums = {"still": 0.0, "geometry": 0.0, "refined": 0.0, "geometry_ssim": 0.0, "refined_ssim": 0.0}
         for number, batch in enumerate(self.fixed):
             picture, motion = refine(self.average.module, batch)  # type: ignore[arg-type]
@@ -159,7 +168,10 @@ def main() -> None:
     config = RefinerTraining(
         steps=arguments.steps, widths=tuple(arguments.widths), teacher=str(arguments.teacher or "")
     )
-    RefinerTrainer(config, FrameCache(arguments.cache), arguments.output).run()
+    try:
+        RefinerTrainer(config, FrameCache(arguments.cache), arguments.output).run()
+    except (TrainingError, CheckpointError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -9,19 +9,23 @@ The run resumes from OUTPUT/last.safetensors if it is there; Ctrl-C and SIGTERM 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from ..models.teacher_config import CONFIGURATIONS
 from ..runtime.session import BUNDLED
-from .checkpoint import CheckpointError
+from .checkpoint import CheckpointError, load_checkpoint
 from .clips import FrameCache
 from .content_loss import Networks
-from .engine import EngineConfig, TrainingError
+from .engine import LAST, EngineConfig
+from .errors import TrainingError
 from .meta_learn import MetaLearner
 from .recipes import recipe_of
+from .stopping import StopRequest
 from .vgg import WeightsError
 
 
@@ -33,14 +37,36 @@ def train_teacher(
     networks: Networks,
     steps: int | None = None,
     batch: int | None = None,
-) -> None:
+) -> StopRequest:
     """Train, or go on training, a named configuration.
+
+    Returns:
+        whether the run was asked to end before its last step.
 
     Raises:
         TrainingError, CheckpointError, WeightsError: see there. FileNotFoundError: the cache lacks a file.
     """
     config, recipe = recipe_of(name, steps, batch)
-    MetaLearner(config, recipe, FrameCache(cache), output, networks, engine).run()
+    learner = MetaLearner(config, recipe, FrameCache(cache), output, networks, engine)
+    learner.run()
+    return learner.engine.stop
+
+
+def teacher_is_trained(output: Path, name: str, steps: int) -> bool:
+    """Whether a run has reached that step.
+
+    Raises:
+        TrainingError: it is the run of another teacher. CheckpointError: its checkpoint is damaged.
+    """
+    last = output / LAST
+    if not last.exists():
+        return False
+    metadata = load_checkpoint(last, {})
+    described = metadata.get("describe")
+    before = described.get("teacher") if isinstance(described, dict) else None
+    if before != json.loads(json.dumps(asdict(recipe_of(name)[0]))):
+        raise TrainingError(f"{last} holds another teacher than {name!r}; choose another output folder.")
+    return int(str(metadata["step"])) >= steps
 
 
 def hashed(text: str) -> tuple[Path, str]:
