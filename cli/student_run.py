@@ -22,12 +22,13 @@ from typing import Any, Final
 from ..export.bundle import export_bundle
 from ..export.options import ExportOptions
 from ..preparation.arrays import write_arrays
-from ..preparation.config import PreparationConfig
+from ..preparation.config import CONFIG_FILE, PreparationConfig, claim_output
 from ..preparation.index import read_index
 from ..preparation.run import Place, prepare
 from ..runtime.driver import Progress
 from ..runtime.errors import OutputError, VideoError
 from ..runtime.outputs import replacing
+from ..runtime.session import Bundle
 from ..training.assemble import write_student
 from ..training.content_loss import Networks
 from ..training.engine import EngineConfig
@@ -39,6 +40,7 @@ from ..training.train_teacher import teacher_is_trained, train_teacher
 
 RECIPE_FILE: Final = "recipe.json"
 SECONDS_FILE: Final = "seconds.json"
+BEFOREHAND: Final = {"prepared", "teacher"}  # may be made by their own commands, before the run begins
 FORMAT: Final = "vivant-student-run-1"
 MOST_FILMS: Final = 60  # that are evaluated
 Bars = Callable[[], AbstractContextManager[Progress]]
@@ -67,6 +69,8 @@ class StudentRun:
     def __post_init__(self) -> None:
         if self.teacher is not None:
             recipe_of(self.teacher)  # or TrainingError
+        if not self.data.is_dir():
+            raise TrainingError(f"{self.data} is {'a file, not a folder' if self.data.exists() else 'not there'}.")
         if self.folder.resolve().is_relative_to(self.data.resolve()):
             raise TrainingError(f"{self.folder} lies in {self.data}, whose pictures are the data; name another folder.")
 
@@ -108,6 +112,9 @@ def run_stages(run: StudentRun, tell: Tell, bars: Bars) -> dict[Path, float]:
         TrainingError: the folder holds another run, or something else; a loss is not finite; see also `prepare`,
         `evaluate`, `export_bundle` and `CheckpointError`.
     """
+    if not (run.folder / RECIPE_FILE).exists() and (run.shards / CONFIG_FILE).exists():
+        # Prepared beforehand, by `vivant prepare` itself: as is asked for now?
+        claim_output(run.shards, run.data, run.preparation, Bundle(run.place.bundle).manifest)
     with claimed(run.folder, run.describe()):
         seconds = _read_seconds(run.folder)
         stages = stages_of(run)
@@ -232,7 +239,7 @@ def claimed(folder: Path, asked: dict[str, Any]) -> Iterator[None]:
     """
     path = folder / RECIPE_FILE
     if not path.exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or {entry.name for entry in folder.iterdir()} - BEFOREHAND):
             raise TrainingError(f"{folder} holds something else than such a run; name a new folder.")
         try:
             folder.mkdir(parents=True, exist_ok=True)

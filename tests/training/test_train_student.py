@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from clipmaking import write_video
 from conftest import Command
 from made_cache import write_made_cache
 from PIL import Image
-from vivant.cli.student_run import StudentRun, stages_of
+from vivant.cli.student_run import StudentRun, claimed, stages_of
 from vivant.models.student import load_student
 from vivant.runtime.session import Bundle
 from vivant.training.checkpoint import load_checkpoint
@@ -116,9 +117,27 @@ def test_other_settings_are_refused(data: Path, run: Path, vivant: Command, tmp_
     assert ran.code == 1 and "is no student" in ran.err
     ran = vivant(*order(data, data / "run"))
     assert ran.code == 1 and "name another folder" in ran.err
+    ran = vivant(*order(data / "nowhere", tmp_path / "new"))
+    assert ran.code == 1 and "nowhere is not there" in ran.err
     assert not (tmp_path / "new").exists() and not (data / "run").exists()
     with pytest.raises(TrainingError, match=r"trained with widths \[8, 8, 8, 8\], not \[8, 8, 8, 16\]"):
         is_trained("refiner", StudentRecipe(0.0002, True, (8, 8, 8, 16)), run / "refiner")
+
+
+def test_data_may_be_prepared_beforehand(data: Path, run: Path, vivant: Command, tmp_path: Path) -> None:
+    shutil.copytree(run / "prepared", tmp_path / "prepared")
+    ran = vivant(*order(data, tmp_path, "--fps", 4))
+    assert ran.code == 1
+    assert "was prepared with fps 8.0, not 4.0" in " ".join(ran.err.split())
+    assert not (tmp_path / "recipe.json").exists()
+    asked = StudentRun(data, tmp_path, StudentRecipe())
+    with (
+        claimed(tmp_path, asked.describe()),
+        pytest.raises(TrainingError, match="Another process"),
+        claimed(tmp_path, asked.describe()),
+    ):
+        pass
+    assert stages_of(asked)[0].finished()
 
 
 @pytest.fixture(scope="module")
