@@ -126,11 +126,11 @@ def local_variance(picture: Tensor) -> Tensor:
 
 
 def unnoticed(variance: Tensor, picture: Tensor) -> Tensor:
-    """Grey levels by which a fine pattern may change a picture before one sees it: little where the picture is plain or
-    black, more in its texture (masking; compare Watson, "DCT quantization matrices visually optimized for individual
-    images", 1993). The numbers were chosen by eye. All [B, 1, n, n]; picture: luma 0..255."""
+    """Grey levels by which a fine pattern may change a picture while one hardly sees it: little where the picture is
+    plain or black, more in its texture (masking; compare Watson, "DCT quantization matrices visually optimized for
+    individual images", 1993). The numbers were chosen by eye. All [B, 1, n, n]; picture: luma 0..255."""
     light = 0.6 + 0.4 * (picture / 48.0).clamp(0.0, 1.0)
-    return light * (1.7 + 0.45 * variance.clamp_min(0.0).sqrt()).clamp_max(8.0)
+    return light * (1.2 + 0.4 * variance.clamp_min(0.0).sqrt()).clamp_max(8.0)
 
 
 class WatermarkEmbedder(nn.Module):
@@ -163,9 +163,9 @@ class WatermarkEmbedder(nn.Module):
         pattern = self.tile(message).repeat(1, 1, RASTER // PERIOD, RASTER // PERIOD)
         activity = local_variance(picture)
         seen = torch.cat([picture / 128.0 - 1.0, activity.add(1.0).log() * 0.25 - 0.5], 1)
-        # The network says where half of what the eye does not notice is enough, and where half more serves well. Free
-        # to choose, it marks plain backgrounds alone, which are easiest to read and where the eye is keenest.
-        strength = (0.5 + torch.sigmoid(self.strength(seen))) * unnoticed(activity, picture)
+        # The network says where half of what is hardly noticed is enough. Free to choose, it marks plain backgrounds
+        # alone, which are easiest to read and where the eye is keenest.
+        strength = (0.5 + torch.sigmoid(self.strength(seen))).clamp_max(1.0) * unnoticed(activity, picture)
         marked = strength * pattern * covered
         power = marked.square().sum((1, 2, 3), keepdim=True) / covered.sum((1, 2, 3), keepdim=True)
         return marked * (self.config.distortion / (power + 1e-6).sqrt()).clamp_max(1.0)

@@ -95,7 +95,7 @@ def test_training_learns(folder: Path, tmp_path: Path, config: TeacherConfig) ->
     learner = tiny_learner(folder, tmp_path, config, replace(RECIPE, adversarial_from=1000, rate=3e-3))
     learner.engine.step = 200  # past the warm-up
     episode = collate([learner.data[i] for i in range(2)])
-    losses = [float(learner.train_step(episode)["pixels"]) for _ in range(25)]
+    losses = [float(learner.train_step(episode)["pixels"]) for _ in range(50)]
     assert losses[-1] < 0.95 * losses[0]
 
 
