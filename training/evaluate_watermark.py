@@ -34,6 +34,7 @@ SIDE = 512  # films and photos are brought to this size, so that every figure is
 FRAMES = 16
 UNMARKED = 20_000
 SEARCHED = 1_000  # of them, how many are also looked at in all scales
+LIBRARY_LEAST = 256  # pixels; of smaller pictures the library reads nothing
 PICTURES = 6  # of the contact sheet
 ATTACKS = {
     "nothing": Attack(),
@@ -180,6 +181,8 @@ def library() -> tuple[Embed, Read]:
         return encoder.encode(frame[..., ::-1], "dwtDctSvd")[..., ::-1]
 
     def read(frames: Sequence[np.ndarray]) -> str | None:
+        if min(frames[0].shape[:2]) <= LIBRARY_LEAST:
+            return None
         votes = [decoder.decode(frame[..., ::-1].copy(), "dwtDctSvd") for frame in frames]
         return np.packbits(np.mean(votes, axis=0) > 0.5).tobytes().hex()
 
@@ -204,6 +207,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="another bundle than the shipped one")
     parser.add_argument("--unmarked", type=int, default=UNMARKED, help="pictures for false alarms")
     parser.add_argument("--searched", type=int, default=SEARCHED, help="of them, how many at all scales")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th clip only")
     parser.add_argument("--against-library", action="store_true")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -214,7 +218,7 @@ def main() -> None:
     def embed(frame: np.ndarray, message: bytes) -> np.ndarray:
         return graph({"image": frame, "message": np.frombuffer(message, np.uint8)})["marked"]
 
-    clips = clips_of(arguments.data)
+    clips = clips_of(arguments.data)[:: arguments.every]
     contact_sheet(clips, embed, arguments.output / "watermark.png")
     methods: dict[str, tuple[Embed, Read]] = {"vivant": (embed, lambda frames: reader.read(frames).message)}
     if arguments.against_library:
