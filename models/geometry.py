@@ -65,8 +65,10 @@ def soft_assignment(grid: Tensor, anchors: Tensor, sigma: float) -> Tensor:
     # |g|² is the same for all anchors, so softmax does not need it. What is left, g·a − |a|²/2, is one matrix product
     # of (g, 1) and (a, −|a|²/2): no pass over P × A numbers but that and the softmax.
     scale = 1.0 / (sigma * sigma)
-    lifted = scale * torch.cat([anchors, -0.5 * anchors.square().sum(-1, keepdim=True)], -1)
-    return (F.pad(grid, (0, 1), value=1.0) @ lifted.transpose(-1, -2)).softmax(-1)
+    # Terms of a thousand nearly cancel: in half precision, which autocast would take, hardly a digit would be left.
+    with torch.autocast(grid.device.type, enabled=False):
+        lifted = scale * torch.cat([anchors, -0.5 * anchors.square().sum(-1, keepdim=True)], -1).float()
+        return (F.pad(grid, (0, 1), value=1.0) @ lifted.transpose(-1, -2)).softmax(-1)
 
 
 def fit_affine(points: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -147,7 +147,7 @@ def _watermark(path: Path, media_type: str, reader: WatermarkReader, seconds: fl
     """What the pictures themselves say; None if they cannot be decoded in time."""
     look = partial(stills_of, path, media_type, reader.search.frames)
     try:
-        pictures = uninterrupted(look, seconds, lambda: None)
+        pictures = uninterrupted(look, seconds)
     except TimeoutError:
         return None
     return reader.read(pictures) if pictures else None
@@ -213,7 +213,7 @@ def _credentials(
                 certificate, claims = _claims(json.loads(reader.crjson()), reader.get_active_manifest() or {})
     except C2paError as error:
         return "broken", (_plain(str(error)),), Claims()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return "broken", (f"the manifest is not built as it should be ({type(error).__name__})",), Claims()
     if problems:
         return "broken", tuple(_plain(problem) for problem in problems), claims
@@ -245,7 +245,7 @@ def _claims(report: dict[str, Any], active: dict[str, Any]) -> tuple[dict[str, A
         motion=_text(details.get("motion")),
         label=_text(details["label"]) or "removed" if "label" in details else None,
         ingredients=tuple(_ingredient(one) for one in active.get("ingredients") or []),
-        watermark=next(map(_binding, stated), None),
+        watermark=next(filter(None, map(_binding, stated)), None),
     )
 
 

@@ -32,8 +32,12 @@ def stills_of(path: Path, media_type: str, wanted: int) -> list[np.ndarray]:
         pass
     except Exception:  # damaged pictures raise whatever their decoder stumbles over
         return []
-    places = np.linspace(0, len(kept) - 1, min(len(kept), wanted)).round().astype(int)
-    return [kept[i] for i in places]
+    return [kept[i] for i in spread(len(kept), wanted)]
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """The indices of at most `wanted` of `count` things, evenly spread from the first to the last."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, wanted))})
 
 
 def _pictures(path: Path, media_type: str) -> Iterator[np.ndarray]:

@@ -12,7 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,7 @@ from ..runtime.media import VideoReader
 from ..runtime.session import Bundle
 from ..runtime.watermark import Reading, Watermark, WatermarkReader
 from .attacks import Attack, apply_attack
-from .watermark_data import films_of, fit, photos_of
+from .watermark_data import films_of, fit, photos_of, resized
 
 SIDE = 512  # films and photos are brought to this size, so that every figure is of the same one
 FRAMES = 16
@@ -80,19 +80,12 @@ def clips_of(data: Path) -> list[np.ndarray]:
     clips = []
     for film in films_of(data, "heldout"):
         with VideoReader(film) as reader:
-            frames = [_sized(frame) for frame in islice(reader, 2 * FRAMES)]
+            frames = [resized(frame, SIDE) for frame in islice(reader, 2 * FRAMES)]
         clips += [np.stack(part) for part in (frames[:FRAMES], frames[FRAMES:]) if len(part) == FRAMES]
     for path in photos_of(data, "heldout")[::6]:
         with Image.open(path) as image:
-            clips.append(_sized(np.asarray(image.convert("RGB")))[None])
+            clips.append(resized(np.asarray(image.convert("RGB")), SIDE)[None])
     return clips
-
-
-def _sized(frame: np.ndarray) -> np.ndarray:
-    """Longer side 512, enlarged too: what vivant draws is that large, whatever the film was."""
-    scale = SIDE / max(frame.shape[:2])
-    size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
 
 
 def survival(
@@ -142,7 +135,7 @@ def unmarked(data: Path, wanted: int) -> Iterator[np.ndarray]:
 def mistakes(reader: WatermarkReader, bundle: Bundle, data: Path, wanted: int, searched: int) -> Mistakes:
     """Reads pictures without a mark."""
     first = WatermarkReader(bundle)
-    first.search = type(first.search)((1.0,), reader.search.threshold, 1, 1)
+    first.search = replace(reader.search, scales=(1.0,))
     every = max(1, wanted // searched)
     single: list[Reading] = []
     all_scales: list[Reading] = []

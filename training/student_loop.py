@@ -147,6 +147,12 @@ class StudentTrainer(ABC, Generic[Config, Batch]):
             print(line, flush=True)
 
 
+def scheduled(rate: float, step: int, steps: int, warm_up: int = 200, decay: float = 0.4) -> float:
+    """The learning rate of a step: it rises over `warm_up` steps, and over the last `decay` of the run falls to 2 %."""
+    left = max(0.02, min(1.0, (steps - step) / (decay * steps)))
+    return rate * min(1.0, (step + 1) / warm_up) * left
+
+
 def check_people(sampler: PairSampler, cache: FrameCache) -> None:
     """Raises TrainingError if there is nobody to learn from."""
     if not sampler.people:

@@ -24,7 +24,7 @@ from .clips import FrameCache
 from .errors import TrainingError
 from .patch_data import PatchBatch, PatchData
 from .sheets import save_sheet
-from .student_loop import StudentTrainer, check_people
+from .student_loop import StudentTrainer, check_people, scheduled
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,8 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         return loss
 
     def _set_rate(self) -> None:
-        warm = min(1.0, (self.step + 1) / 200)
-        left = max(0.02, min(1.0, (self.settings.steps - self.step) / (0.3 * self.settings.steps)))
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * warm * left
+            group["lr"] = scheduled(self.settings.learning_rate, self.step, self.settings.steps, decay=0.3)
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:

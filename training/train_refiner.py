@@ -30,7 +30,7 @@ from .errors import TrainingError
 from .frame_data import FrameBatch, FrameData
 from .losses import dissimilarity, masked_l1, multiscale_l1
 from .sheets import save_sheet
-from .student_loop import StudentTrainer, check_people
+from .student_loop import StudentTrainer, check_people, scheduled
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,7 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
         """One update."""
         config = self.settings
         for group in self.optimiser.param_groups:
-            left = max(0.02, min(1.0, (config.steps - self.step) / (0.4 * config.steps)))
-            group["lr"] = config.learning_rate * min(1.0, (self.step + 1) / 200) * left
+            group["lr"] = scheduled(config.learning_rate, self.step, config.steps)
         with torch.autocast("cpu", torch.bfloat16):
             picture, motion = refine(self.refiner, batch)
         weight = batch.valid * (1.0 + config.person_weight * batch.target_matte)

@@ -37,7 +37,7 @@ from ..models.watermark_code import MESSAGE
 from .attacks import Attack, Window, apply_attack, random_attack
 from .checkpoint import MovingAverage
 from .sheets import save_sheet
-from .student_loop import StudentTrainer
+from .student_loop import StudentTrainer, scheduled
 from .watermark_data import ClipSource
 
 SHARPNESS = 0.05  # turns correlations into logits
@@ -115,9 +115,8 @@ class WatermarkTrainer(StudentTrainer[WatermarkTraining, MarkBatch]):
     def train_step(self, batch: MarkBatch) -> dict[str, float]:
         """One update of both networks."""
         config = self.settings
-        left = max(0.02, min(1.0, (config.steps - self.step) / (0.4 * config.steps)))
         for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, (self.step + 1) / 100) * left
+            group["lr"] = scheduled(config.learning_rate, self.step, config.steps, warm_up=100)
         losses, _ = self._losses(self.watermark, batch, self.attack_rng)
         total = losses["symbols"] + config.weight_cells * losses["cells"] + config.weight_visible * losses["visible"]
         self.optimiser.zero_grad(set_to_none=True)

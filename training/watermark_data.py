@@ -31,10 +31,13 @@ def photos_of(data: Path, split: str) -> list[Path]:
 
 
 def fit(frame: np.ndarray, longest: int = LONGEST) -> np.ndarray:
-    """A picture made smaller, if need be, until its longer side has so many pixels."""
+    """A picture made smaller, if need be, until its longer side has so many pixels: uint8 [H, W, 3]."""
+    return frame if max(frame.shape[:2]) <= longest else resized(frame, longest)
+
+
+def resized(frame: np.ndarray, longest: int) -> np.ndarray:
+    """A picture whose longer side has so many pixels, enlarged too: uint8 [H, W, 3]."""
     height, width = frame.shape[:2]
-    if max(height, width) <= longest:
-        return frame
     scale = longest / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))

@@ -12,8 +12,8 @@ from vivant.runtime.images import load_photo
 from vivant.runtime.inspection import inspect_file
 from vivant.runtime.provenance import container_tags
 from vivant.runtime.session import Bundle
-from vivant.runtime.stills import stills_of
-from vivant.runtime.watermark import Watermark, WatermarkReader, spread
+from vivant.runtime.stills import spread, stills_of
+from vivant.runtime.watermark import Watermark, WatermarkReader
 
 
 @pytest.fixture(scope="module")

@@ -95,8 +95,9 @@ def test_training_learns(folder: Path, tmp_path: Path, config: TeacherConfig) ->
     learner = tiny_learner(folder, tmp_path, config, replace(RECIPE, adversarial_from=1000, rate=3e-3))
     learner.engine.step = 200  # past the warm-up
     episode = collate([learner.data[i] for i in range(2)])
+    # The full model's warp draws these frames nearly right at once: it takes some steps to become better than that.
     losses = [float(learner.train_step(episode)["pixels"]) for _ in range(50)]
-    assert losses[-1] < 0.95 * losses[0]
+    assert losses[-1] < 0.85 * losses[0]
 
 
 def test_embedder_and_person_vectors_approach_each_other(folder: Path, tmp_path: Path) -> None:
