@@ -15,7 +15,7 @@ from ..runtime.session import BUNDLED, Bundle
 from .examples import Examples
 from .limits import MB, Limits
 from .live import Seats
-from .page import Shared, Uploaded, paths_of
+from .page import Shared, Uploaded, moving_html, paths_of
 from .studio import Studio
 from .tab_about import about_tab
 from .tab_animate import animate_tab
@@ -84,17 +84,28 @@ class Demo:
             interactive=True, sources=["upload", "webcam", "clipboard"], elem_id="photos",
         )  # fmt: skip
         gr.Markdown(
-            f"One photo is enough. Of several (up to {limits.photos}), the one that shows the face best is animated; "
-            f"this version does not combine them. JPEG, PNG, WebP, AVIF, up to {limits.photo_bytes // MB} MB each.",
+            f"One photo is enough; add more of the same person, up to {limits.photos}, and the one with the mouth "
+            "widest open lends its teeth to the first. "
+            f"JPEG, PNG, WebP, AVIF, up to {limits.photo_bytes // MB} MB each.",
             elem_classes="hint",
         )
+        moving, which = gr.State(None), gr.HTML(elem_id="moving", elem_classes="hint", padding=False)
         consent = gr.Checkbox(label=CONSENT, value=False, elem_id="consent")
 
         def note(uploaded: Uploaded, request: gr.Request) -> None:
             self.studio.sessions.note_uploads(request.session_hash, paths_of(uploaded))
 
+        def tell(uploaded: Uploaded, picked: str | None) -> str:
+            return moving_html([path for path, _ in uploaded or []], picked, limits)
+
+        def pick(uploaded: Uploaded, clicked: gr.SelectData) -> tuple[str, str]:
+            path = (uploaded or [])[clicked.index][0]
+            return path, tell(uploaded, path)
+
         photos.upload(note, photos, queue=False, api_visibility="private")
-        return Shared(photos, consent)
+        photos.change(tell, [photos, moving], which, queue=False, api_visibility="private", show_progress="hidden")
+        photos.select(pick, photos, [moving, which], queue=False, api_visibility="private", show_progress="hidden")
+        return Shared(photos, moving, consent)
 
     def _presets(self) -> list[str]:
         """Names of the preset motions."""

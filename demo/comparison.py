@@ -1,7 +1,7 @@
 """Side by side in one clip: the photo, the driver, geometry alone, and the student."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -22,13 +22,13 @@ from ..runtime.label import LABEL_TEXT, make_label
 from ..runtime.media import VideoReader
 from ..runtime.motions import Motion
 from ..runtime.portrait import Portrait
-from ..runtime.provenance import container_tags, origin_of
+from ..runtime.provenance import container_tags, origin_of, source_of
 from ..runtime.session import BUNDLED
 from ..runtime.signing import ClipSigner
 from ..runtime.stopwatch import Stopwatch
 from ..runtime.tracks import MotionFrame
 from ..runtime.watermark import Watermark
-from .photos import Chosen
+from .photos import Chosen, faces_of
 from .sessions import Job, plain_name
 from .studio import MotionChoice, Studio, save_photo
 
@@ -73,7 +73,8 @@ def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, 
         VivantError: the photos or the motion cannot serve; the visitor stopped the job.
     """
     watched = job.session.watched(progress)
-    chosen = studio.photos.best(photos)
+    chosen = studio.photos.first(photos)
+    others = list(studio.photos.others(photos, watched))
     tracked = 0
 
     def count(stage: str, done: int, total: int) -> None:
@@ -84,15 +85,17 @@ def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, 
     motion = studio.motion(choice, count)
     step = math.ceil(motion.fps / FPS)
     frames = range(0, min(motion.frames, round(studio.limits.compare_seconds * motion.fps)), step)
-    scene = _Scene(studio, chosen)
+    scene = _Scene(studio, chosen, others)
     with_video = choice.video is not None and choice.track is None
     columns = ("photo", "driver" if with_video else "motion", *scene.methods)
     heading = _heading(columns)
-    photo = save_photo(chosen, job.folder)
+    photo, *also = (save_photo(one, job.folder) for one in (chosen, *others))
     target = job.folder / f"{photo.stem}-{plain_name(motion.name, 'motion')}-compared.mp4"
     width, height = SIDE * len(columns), CAPTION + SIDE
     watermark = Watermark(studio.bundle)
-    origin = replace(origin_of(photo, motion.name, LABEL_TEXT), watermark=watermark.message)
+    origin = replace(
+        origin_of(photo, motion.name, LABEL_TEXT), watermark=watermark.message, others=tuple(map(source_of, also))
+    )
     signer = ClipSigner(find_credentials(), origin, Stopwatch())
     tags = container_tags(f"{photo.stem}, {motion.name}, compared")
     label = make_label(width, height, [])
@@ -108,7 +111,8 @@ def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, 
             label.draw(canvas)
             clip.write(canvas)
             watched("comparing", i // step + 1, len(frames))
-    photo.unlink()
+    for path in (photo, *also):
+        path.unlink()
     return Comparison(target, columns, (*chosen.notes, *motion.notes))
 
 
@@ -119,14 +123,14 @@ class _Scene:
         picture: uint8 [SIDE, SIDE, 3]; methods: their captions.
     """
 
-    def __init__(self, studio: Studio, chosen: Chosen) -> None:
+    def __init__(self, studio: Studio, chosen: Chosen, others: Sequence[Chosen]) -> None:
         bundle = studio.bundle
         region = bundle.graph("head")({"landmarks": chosen.face.landmarks})["region"]
         self.picture = _cut(chosen.photo.pixels, *(float(value) for value in region[:3]))
         faces = find_faces(bundle, self.picture)
         (face,), _ = choose_faces(faces, None, bundle.manifest.thresholds, chosen.name)
         self._landmarks = face.landmarks
-        self._portrait = Portrait(bundle, self.picture, face, SIDE, Stopwatch())
+        self._portrait = Portrait(bundle, self.picture, face, SIDE, Stopwatch(), faces_of(others))
         self._baseline = _geometry()
         self._gains = Gains().as_array()
         self.methods = ("geometry only", "vivant") if self._baseline else ("vivant",)

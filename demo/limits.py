@@ -57,6 +57,12 @@ class Limits:
         return max(self.photo_bytes, self.video_bytes, self.track_bytes)
 
 
+def check_count(photos: int, limits: Limits) -> None:
+    """Raises PictureError when there are more photos of a person than may be given."""
+    if photos > limits.photos:
+        raise PictureError(f"{photos} photos are too many; up to {limits.photos} can be given.")
+
+
 def check_photo(path: Path, name: str, limits: Limits) -> None:
     """Raises PictureError when a file (called `name` by its owner) is too large to be decoded here."""
     size = path.stat().st_size

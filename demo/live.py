@@ -6,6 +6,7 @@ import io
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,7 @@ from ..runtime.session import Bundle
 from ..runtime.smoothing import OneEuroFilter
 from ..runtime.stopwatch import Stopwatch
 from ..runtime.tracks import MotionFrame
-from .photos import Chosen
+from .photos import Chosen, faces_of
 
 SEATS: Final = 2  # portraits that two cores can keep alive at once
 SEAT_SECONDS: Final = 300  # longest turn
@@ -52,15 +53,15 @@ class Seat:
 
     Args:
         bundle: the graphs.
-        chosen: the photo that comes alive.
+        chosen: the photo that comes alive; others: more photos of the same person.
     """
 
-    def __init__(self, bundle: Bundle, chosen: Chosen) -> None:
+    def __init__(self, bundle: Bundle, chosen: Chosen, others: Sequence[Chosen] = ()) -> None:
         self.started = self.seen = time.monotonic()
         self.picture = _head(bundle, chosen)
         faces = find_faces(bundle, self.picture)
         (face,), _ = choose_faces(faces, None, bundle.manifest.thresholds, chosen.name)
-        self._portrait = Portrait(bundle, self.picture, face, RENDER_SIZE, Stopwatch())
+        self._portrait = Portrait(bundle, self.picture, face, RENDER_SIZE, Stopwatch(), faces_of(others))
         self._motion = bundle.graph("motion")
         self._follow, self._smooth = FaceFollower(bundle), OneEuroFilter()
         self._neutral: np.ndarray | None = None
@@ -120,7 +121,7 @@ class Seats:
         self._clear()
         return len(self._seats)
 
-    def take(self, chosen: Chosen, old: str = "") -> str:
+    def take(self, chosen: Chosen, others: Sequence[Chosen] = (), old: str = "") -> str:
         """Begins a turn and returns the key to it; the visitor's turn before (`old`) ends.
 
         Raises:
@@ -130,7 +131,7 @@ class Seats:
         self._clear()
         if len(self._seats) >= SEATS:
             raise SeatError(f"All {SEATS} live seats are taken; a turn lasts at most {SEAT_SECONDS // 60} minutes.")
-        seat = Seat(self._bundle, chosen)
+        seat = Seat(self._bundle, chosen, others)
         key = secrets.token_urlsafe(24)
         with self._lock:
             self._seats[key] = seat

@@ -1,6 +1,6 @@
 """What the tabs have in common: the photos, the consent, and how a job's progress and errors are told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -10,25 +10,45 @@ from typing import Final
 import gradio as gr
 
 from ..runtime.driver import Progress
-from ..runtime.errors import VivantError
+from ..runtime.errors import PictureError, VivantError
+from .limits import Limits, check_count
 from .sessions import Cancelled
 
 STEPS: Final = 50  # how often a stage's progress is sent to the page
-STAGES: Final = {"tracking": "Following the face", "rendering": "Drawing", "comparing": "Comparing"}
+STAGES: Final = {
+    "tracking": "Following the face",
+    "rendering": "Drawing",
+    "comparing": "Comparing",
+    "looking": "Looking at the photos",
+}
 Uploaded = list[tuple[str, str | None]] | None  # what a gallery hands over: paths and captions
 
 
 @dataclass(frozen=True)
 class Shared:
-    """Parts of the page that all tabs read."""
+    """Parts of the page that all tabs read; `moving` holds the path of the photo that the visitor picked, if any."""
 
     photos: gr.Gallery
+    moving: gr.State
     consent: gr.Checkbox
 
 
-def paths_of(photos: Uploaded) -> list[Path]:
-    """The files of a gallery."""
-    return [Path(path) for path, _ in photos or []]
+def paths_of(photos: Uploaded, moving: str | None = None) -> list[Path]:
+    """The files of a gallery; the one that is to move, if it is still among them, comes first."""
+    paths = [Path(path) for path, _ in photos or []]
+    return sorted(paths, key=lambda path: str(path) != moving)
+
+
+def moving_html(paths: Sequence[str], moving: str | None, limits: Limits) -> str:
+    """Which of a gallery's photos moves, as HTML; empty where there is no choice."""
+    try:
+        check_count(len(paths), limits)
+    except PictureError as error:
+        return f'<p role="alert">{error}</p>'
+    if len(paths) < 2:
+        return ""
+    number = paths.index(moving) + 1 if moving in paths else 1
+    return f"<p>Photo {number} of {len(paths)} moves; click another to let that one move.</p>"
 
 
 def key_of(request: gr.Request | None) -> str | None:
@@ -55,7 +75,8 @@ def shown_by(progress: gr.Progress) -> Progress:
     def show(stage: str, done: int, total: int) -> None:
         step = max(1, total // STEPS)
         if done % step == 0 or done == total:
-            progress((done, max(total, done)), desc=STAGES.get(stage, stage), unit="frames")
+            unit = "photos" if stage == "looking" else "frames"
+            progress((done, max(total, done)), desc=STAGES.get(stage, stage), unit=unit)
 
     return show
 

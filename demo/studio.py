@@ -118,7 +118,7 @@ class Studio:
     def animate(
         self, job: Job, photos: list[Path], choice: MotionChoice, settings: Settings, kind: str, progress: Progress
     ) -> Clip:
-        """Makes a clip in the job's folder by the same call that the command line makes.
+        """Makes a clip of the first photo in the job's folder by the same call that the command line makes.
 
         Raises:
             VivantError: the photos, the motion or the settings cannot serve; the visitor stopped the job.
@@ -127,15 +127,17 @@ class Studio:
             raise Refused(f"Clips are made as {', '.join(FORMATS)}.")
         start = time.perf_counter()
         watched = job.session.watched(progress)
-        chosen = self.photos.best(photos)
+        first = self.photos.first(photos)
+        photo = save_photo(first, job.folder)
+        also = [save_photo(other, job.folder) for other in self.photos.others(photos, watched)]
         motion = self.motion(choice, watched)
         check_length(motion.frames, motion.fps, settings.loop, self.limits)
-        photo = save_photo(chosen, job.folder)
         target = job.folder / f"{photo.stem}-{plain_name(motion.name, 'motion')}.{kind}"
-        summary = animate(self.bundle, photo, motion, target, False, settings, watched)
-        photo.unlink()  # results stay until the visitor leaves, photos do not
+        summary = animate(self.bundle, photo, motion, target, False, settings, watched, also=also)
+        for path in (photo, *also):  # results stay until the visitor leaves, photos do not
+            path.unlink()
         files = (target, Path(summary.sidecar)) if summary.sidecar else (target,)
-        return Clip(files, summary, (*chosen.notes, *summary.notes), time.perf_counter() - start)
+        return Clip(files, summary, (*first.notes, *summary.notes), time.perf_counter() - start)
 
     def close(self) -> None:
         """Ends all jobs and deletes all visitors' files."""
@@ -151,6 +153,10 @@ def summary_of(clip: Clip) -> Told:
 
 def save_photo(chosen: Chosen, folder: Path) -> Path:
     """Writes a photo, without loss and without any of its file's metadata, under a harmless name."""
-    path = folder / f"{plain_name(chosen.name, 'photo')}.png"
+    stem = plain_name(chosen.name, "photo")
+    path, number = folder / f"{stem}.png", 1
+    while path.exists():  # several photos may well be called the same
+        number += 1
+        path = folder / f"{stem}-{number}.png"
     Image.fromarray(chosen.photo.pixels).save(path, compress_level=1)
     return path

@@ -40,8 +40,8 @@ def animate_tab(studio: Studio, shared: Shared, examples: Examples) -> None:
         with gr.Column(scale=4, min_width=300):
             results = _results()
     run.click(
-        _handler(studio), [shared.photos, *motion, *details, shared.consent], results.made, api_name="animate",
-        concurrency_limit=2, concurrency_id="clips", show_progress_on=[results.video],
+        _handler(studio), [shared.photos, *motion, *details, shared.consent, shared.moving], results.made,
+        api_name="animate", concurrency_limit=2, concurrency_id="clips", show_progress_on=[results.video],
     ).success(_present, results.made, results.shown, api_visibility="private")  # fmt: skip
     examples.gallery.select(
         examples.show, None, [shared.photos, preset, *results.made], api_visibility="private",
@@ -138,20 +138,23 @@ def _handler(studio: Studio) -> Callable[..., tuple[list[str], Told]]:
         form: str = "mp4",
         face: str = "largest",
         consent: bool = False,
+        moving: str | None = None,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for a bar)
     ) -> tuple[list[str], Told]:
-        """Animates a photo; of several, the one that shows the face best.
+        """Animates the first photo. More photos must show the same person, one face each.
 
+        Of the other photos, the one that shows the mouth widest open lends its inside, the person's own teeth.
         Returns the clip (a WebM with its signed manifest beside it) and a summary. Clips are labelled and signed as
         AI-made. `consent` must be true: you may animate the picture, and will say that the result is AI-made.
         """
         with told():
             choice = choose_motion(motion, preset, video, track, transfer)
             settings = choose_settings(Gains(pose, expression, eyes, lips, gaze), size, times, face)
-            with studio.job(key_of(request), consent, [*paths_of(photos), *choice.uploads]) as job:
+            paths = paths_of(photos, moving)
+            with studio.job(key_of(request), consent, [*paths, *choice.uploads]) as job:
                 progress((0, 1), desc="Looking at the photo")
-                clip = studio.animate(job, paths_of(photos), choice, settings, form, shown_by(progress))
+                clip = studio.animate(job, paths, choice, settings, form, shown_by(progress))
                 return [str(file) for file in clip.files], summary_of(clip)
 
     return animate

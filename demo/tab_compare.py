@@ -35,19 +35,21 @@ def compare_tab(studio: Studio, shared: Shared) -> None:
         preset: str | None = None,
         video: str | None = None,
         consent: bool = False,
+        moving: str | None = None,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for a bar)
     ) -> tuple[str, dict[str, Any]]:
-        """Compares methods on a photo, driven by a video if there is one, else by a preset."""
+        """Compares methods on the first photo, driven by a video if there is one, else by a preset; see `animate`."""
         with told():
             choice: MotionChoice = choose_motion("video" if video else "preset", preset, video, None, "relative")
-            with studio.job(key_of(request), consent, [*paths_of(photos), *choice.uploads]) as job:
-                made = compare(studio, job, paths_of(photos), choice, shown_by(progress))
+            paths = paths_of(photos, moving)
+            with studio.job(key_of(request), consent, [*paths, *choice.uploads]) as job:
+                made = compare(studio, job, paths, choice, shown_by(progress))
                 return str(made.file), {"columns": made.columns, "notes": made.notes}
 
     run.click(
         compare_methods,
-        [shared.photos, preset, video, shared.consent],
+        [shared.photos, preset, video, shared.consent, shared.moving],
         [clip, notes],
         api_name="compare",
         concurrency_limit=2,

@@ -32,13 +32,14 @@ def live_tab(studio: Studio, seats: Seats, shared: Shared) -> None:
         gr.Button("Neutral face", size="lg", elem_id="live-neutral")
         gr.Button("Stop", size="lg", elem_id="live-stop")
 
-    def take_seat(photos: Uploaded, consent: bool, old: str | None, request: gr.Request) -> str:
-        with told(), studio.job(request.session_hash, consent, paths_of(photos)):
-            return seats.take(studio.photos.best(paths_of(photos)), old or "")
+    def take_seat(photos: Uploaded, consent: bool, old: str | None, moving: str | None, request: gr.Request) -> str:
+        paths = paths_of(photos, moving)
+        with told(), studio.job(request.session_hash, consent, paths):
+            return seats.take(studio.photos.first(paths), list(studio.photos.others(paths)), old or "")
 
     start.click(
         take_seat,
-        [shared.photos, shared.consent, stage],
+        [shared.photos, shared.consent, stage, shared.moving],
         stage,
         api_visibility="private",
         concurrency_limit=1,

@@ -118,19 +118,19 @@ def test_an_example_plays_with_one_click_on_a_phone(visit: Open) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_of_several_photos_the_best_is_taken_and_the_page_says_so(visit: Open, astronaut: Path, tmp_path: Path) -> None:
-    from PIL import Image
-
-    with Image.open(astronaut) as image:
-        image.resize((160, 160)).save(tmp_path / "small.png")
+def test_of_several_photos_the_one_that_was_clicked_moves(visit: Open, astronaut: Path) -> None:
     page = visit()
-    expect(page.get_by_text("this version does not combine them")).to_be_visible()
-    add_photo(page, tmp_path / "small.png", astronaut)
+    expect(page.get_by_text("lends its teeth to the first")).to_be_visible()
+    add_photo(page, astronaut, astronaut.with_name("grace_hopper.jpg"))
+    moving = page.locator("#moving")
+    expect(moving).to_contain_text("Photo 1 of 2 moves", timeout=JOB)
+    page.locator("#photos button.thumbnail-item").nth(1).click()
+    expect(moving).to_contain_text("Photo 2 of 2 moves", timeout=JOB)
     choose(page, "Wink")
     choose_smallest(page)
     page.get_by_role("button", name="Bring to life").click()
-    wait_for_clip(page)
-    expect(page.locator("#facts")).to_contain_text("Of 2 photos, number 2 (astronaut.jpg)")
+    assert wait_for_clip(page)["height"] == 600
+    expect(page.locator("#facts")).to_contain_text("grace_hopper.jpg moves")
 
 
 def test_stop_ends_a_job(visit: Open, astronaut: Path, site: Any) -> None:
