@@ -13,9 +13,9 @@ from gradio.events import api
 from ..runtime.provenance import CONSENT
 from ..runtime.session import BUNDLED, Bundle
 from .examples import Examples
-from .limits import MB, Limits
+from .limits import Limits
 from .live import Seats
-from .page import Shared, Uploaded, moving_html, paths_of
+from .page import Shared, Uploaded, paths_of, photos_hint
 from .studio import Studio
 from .tab_about import about_tab
 from .tab_animate import animate_tab
@@ -80,31 +80,26 @@ class Demo:
     def _shared(self) -> Shared:
         limits = self.studio.limits
         photos = gr.Gallery(
-            label="Photo", type="filepath", file_types=["image"], columns=2, height=300, object_fit="contain",
+            label="Photos", type="filepath", file_types=["image"], columns=2, height=300, object_fit="contain",
             interactive=True, sources=["upload", "webcam", "clipboard"], elem_id="photos",
         )  # fmt: skip
-        gr.Markdown(
-            f"One photo is enough; add more of the same person, up to {limits.photos}, and the one with the mouth "
-            "widest open lends its teeth to the first. "
-            f"JPEG, PNG, WebP, AVIF, up to {limits.photo_bytes // MB} MB each.",
-            elem_classes="hint",
-        )
-        moving, which = gr.State(None), gr.HTML(elem_id="moving", elem_classes="hint", padding=False)
+        hint = gr.Markdown(photos_hint([], None, limits), elem_id="hint", elem_classes="hint")
+        moving = gr.State(None)
         consent = gr.Checkbox(label=CONSENT, value=False, elem_id="consent")
 
         def note(uploaded: Uploaded, request: gr.Request) -> None:
             self.studio.sessions.note_uploads(request.session_hash, paths_of(uploaded))
 
         def tell(uploaded: Uploaded, picked: str | None) -> str:
-            return moving_html([path for path, _ in uploaded or []], picked, limits)
+            return photos_hint([path for path, _ in uploaded or []], picked, limits)
 
         def pick(uploaded: Uploaded, clicked: gr.SelectData) -> tuple[str, str]:
             path = (uploaded or [])[clicked.index][0]
             return path, tell(uploaded, path)
 
         photos.upload(note, photos, queue=False, api_visibility="private")
-        photos.change(tell, [photos, moving], which, queue=False, api_visibility="private", show_progress="hidden")
-        photos.select(pick, photos, [moving, which], queue=False, api_visibility="private", show_progress="hidden")
+        photos.change(tell, [photos, moving], hint, queue=False, api_visibility="private", show_progress="hidden")
+        photos.select(pick, photos, [moving, hint], queue=False, api_visibility="private", show_progress="hidden")
         return Shared(photos, moving, consent)
 
     def _presets(self) -> list[str]:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from ..runtime.driver import Progress
 from ..runtime.errors import PictureError, VivantError
-from .limits import Limits, check_count
+from .limits import MB, Limits, check_count
 from .sessions import Cancelled
 
 STEPS: Final = 50  # how often a stage's progress is sent to the page
@@ -39,16 +39,20 @@ def paths_of(photos: Uploaded, moving: str | None = None) -> list[Path]:
     return sorted(paths, key=lambda path: str(path) != moving)
 
 
-def moving_html(paths: Sequence[str], moving: str | None, limits: Limits) -> str:
-    """Which of a gallery's photos moves, as HTML; empty where there is no choice."""
+def photos_hint(paths: Sequence[str], moving: str | None, limits: Limits) -> str:
+    """What more photos are good for, and of several in the gallery, which one moves; Markdown."""
+    text = (
+        f"One photo is enough; add more of the same person, up to {limits.photos}, and the one with the mouth widest "
+        f"open lends its teeth to the first. JPEG, PNG, WebP, AVIF, up to {limits.photo_bytes // MB} MB each."
+    )
     try:
         check_count(len(paths), limits)
     except PictureError as error:
-        return f'<p role="alert">{error}</p>'
+        return f"{text}\n\n**{error}**"
     if len(paths) < 2:
-        return ""
+        return text
     number = paths.index(moving) + 1 if moving in paths else 1
-    return f"<p>Photo {number} of {len(paths)} moves; click another to let that one move.</p>"
+    return f"{text}\n\n**Photo {number} of {len(paths)} moves**; click another to let that one move."
 
 
 def key_of(request: gr.Request | None) -> str | None:

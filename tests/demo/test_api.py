@@ -51,7 +51,7 @@ def call(client: Any, photo: Path) -> Call:
 
 
 def test_the_readmes_example_runs(demo: Demo, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
+    code, _ = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     code = code.replace("http://127.0.0.1:7860/", demo.url).replace("anna.jpg", str(photo)).replace("smile", "shift")
     exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out.strip().splitlines()

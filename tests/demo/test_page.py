@@ -63,7 +63,7 @@ def choose(page: Page, preset: str) -> None:
 
 
 def choose_smallest(page: Page) -> None:
-    page.get_by_label("Detail").click()
+    page.get_by_label("Detail", exact=True).click()
     page.get_by_role("option", name="256 px").click()
 
 
@@ -122,10 +122,10 @@ def test_of_several_photos_the_one_that_was_clicked_moves(visit: Open, astronaut
     page = visit()
     expect(page.get_by_text("lends its teeth to the first")).to_be_visible()
     add_photo(page, astronaut, astronaut.with_name("grace_hopper.jpg"))
-    moving = page.locator("#moving")
-    expect(moving).to_contain_text("Photo 1 of 2 moves", timeout=JOB)
+    hint = page.locator("#hint")
+    expect(hint).to_contain_text("Photo 1 of 2 moves", timeout=JOB)
     page.locator("#photos button.thumbnail-item").nth(1).click()
-    expect(moving).to_contain_text("Photo 2 of 2 moves", timeout=JOB)
+    expect(hint).to_contain_text("Photo 2 of 2 moves", timeout=JOB)
     choose(page, "Wink")
     choose_smallest(page)
     page.get_by_role("button", name="Bring to life").click()

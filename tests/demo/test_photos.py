@@ -8,7 +8,7 @@ from PIL import Image
 
 pytest.importorskip("gradio", reason="the demo needs the extra: pip install 'vivant[demo]'")
 from vivant.demo.limits import Limits
-from vivant.demo.page import moving_html, paths_of
+from vivant.demo.page import paths_of, photos_hint
 from vivant.demo.photos import PhotoReader, faces_of
 from vivant.demo.studio import save_photo
 from vivant.runtime.errors import FaceError, PictureError
@@ -97,8 +97,10 @@ def test_the_photo_that_was_clicked_comes_first_as_long_as_it_is_there() -> None
 
 
 def test_the_page_says_which_photo_moves_and_when_there_are_too_many() -> None:
-    assert moving_html([], None, LIMITS) == moving_html(["a"], "a", LIMITS) == ""
-    assert "Photo 1 of 2 moves" in moving_html(["a", "b"], None, LIMITS)
-    assert "Photo 2 of 2 moves" in moving_html(["a", "b"], "b", LIMITS)
-    assert "Photo 1 of 2 moves" in moving_html(["a", "b"], "gone", LIMITS)
-    assert "5 photos are too many; up to 4 can be given." in moving_html(["a"] * 5, None, LIMITS)
+    for paths in ([], ["a"]):
+        hint = photos_hint(paths, "a", LIMITS)
+        assert "up to 4," in hint and "up to 20 MB" in hint and "moves" not in hint
+    assert "Photo 1 of 2 moves" in photos_hint(["a", "b"], None, LIMITS)
+    assert "Photo 2 of 2 moves" in photos_hint(["a", "b"], "b", LIMITS)
+    assert "Photo 1 of 2 moves" in photos_hint(["a", "b"], "gone", LIMITS)
+    assert "5 photos are too many; up to 4 can be given." in photos_hint(["a"] * 5, None, LIMITS)

@@ -68,8 +68,8 @@ def test_a_second_photo_changes_the_inside_of_the_mouth_and_little_else(ask: Ask
     inside = np.zeros(difference.shape, bool)
     third = (left[0] - right[0]) // 3
     inside[top[1] : bottom[1], right[0] + third : left[0] - third] = True
-    assert difference[inside].mean() > 20
-    assert difference[~inside].mean() < 5  # each clip carries an invisible watermark of its own
+    assert difference[inside].mean() > 10
+    assert difference[~inside].mean() < 4  # each clip carries an invisible watermark of its own
 
 
 def test_the_comparison_takes_them_too(ask: Ask) -> None:
