@@ -3,6 +3,8 @@
 The two samples show different people, which no visitor should do; for the graphs it makes no difference.
 """
 
+import base64
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +12,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 gradio_client = pytest.importorskip("gradio_client", reason="the demo needs the extra: pip install 'vivant[demo]'")
 from vivant.demo.limits import Limits  # noqa: E402
+from vivant.demo.live import JPEG_PREFIX, Seat  # noqa: E402
+from vivant.demo.photos import PhotoReader  # noqa: E402
+from vivant.runtime.animate import Gains  # noqa: E402
 from vivant.runtime.faces import choose_faces, find_faces  # noqa: E402
+from vivant.runtime.images import load_photo  # noqa: E402
 from vivant.runtime.inspection import inspect_file  # noqa: E402
 from vivant.runtime.media import VideoReader  # noqa: E402
+from vivant.runtime.portrait import Portrait  # noqa: E402
 from vivant.runtime.session import BUNDLED, Bundle  # noqa: E402
+from vivant.runtime.stopwatch import Stopwatch  # noqa: E402
+from vivant.runtime.tracks import MotionTrack  # noqa: E402
 
 SAMPLES = BUNDLED.parent / "samples"
 SMILE, CLOSED = SAMPLES / "astronaut.jpg", SAMPLES / "grace_hopper.jpg"
@@ -41,6 +51,17 @@ def ask(site: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
 def frames_of(clip: str) -> np.ndarray:
     with VideoReader(Path(clip)) as reader:
         return np.stack([frame[..., :3] for frame in reader]).astype(np.float32)
+
+
+def as_camera_frame(pixels: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95)
+    return JPEG_PREFIX + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def pixels_of(picture: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(picture.removeprefix(JPEG_PREFIX)))) as image:
+        return np.asarray(image, np.float32)
 
 
 def inner_lips(bundle: Bundle, frame: np.ndarray) -> np.ndarray:
@@ -79,13 +100,33 @@ def test_the_comparison_takes_them_too(ask: Ask) -> None:
     assert len(inspect_file(Path(clip)).claims.ingredients) == 2
 
 
-def test_a_further_photo_without_a_face_is_named(ask: Ask, tmp_path: Path) -> None:
-    from PIL import Image
-
+def test_photos_that_do_not_go_together_are_told(ask: Ask, tmp_path: Path) -> None:
     wall = tmp_path / "wall.png"
     Image.new("RGB", (300, 300), "grey").save(wall)
     with pytest.raises(gradio_client.exceptions.AppError, match=r"No face was found in wall\.png\."):
         ask("/animate", CLOSED, wall)
+    pair = tmp_path / "pair.png"
+    Image.fromarray(np.concatenate([load_photo(SMILE).pixels] * 2, axis=1)).save(pair)
+    with pytest.raises(gradio_client.exceptions.AppError, match="More photos of one person go with one face"):
+        ask("/animate", pair, CLOSED, face="all")
+
+
+def test_a_live_portrait_takes_them_too(bundle: Bundle) -> None:
+    reader = PhotoReader(bundle, Limits())
+    first, others = reader.first([CLOSED, SMILE]), list(reader.others([CLOSED, SMILE]))
+    laughing = first.photo.pixels.copy()
+    portrait = Portrait(bundle, laughing, first.face, 256, Stopwatch())
+    moment = MotionTrack.load(bundle.preset("laugh")).frame(72)
+    portrait.draw(laughing, portrait.target(moment, Gains().as_array()))
+    shown = []
+    for seat in (Seat(bundle, first), Seat(bundle, first, others)):
+        for frame in (first.photo.pixels, *[laughing] * 5):  # the calm face, then more than the filter smooths away
+            answer = seat.show(as_camera_frame(frame))
+        shown.append(answer.picture)
+    alone, with_teeth = (pixels_of(picture) for picture in shown)
+    difference = np.abs(alone - with_teeth).mean(axis=-1)
+    assert difference.max() > 40
+    assert np.mean(difference > 8) < 0.02  # of the picture
 
 
 def test_the_page_takes_as_many_photos_as_the_bundle_allows() -> None:
