@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from PIL import Image
 from ..runtime.images import load_photo
 from ..runtime.session import BUNDLED
 from .build_space import free_port, wait_for_page
+from .limits import Limits
 
 PHOTO: Final = BUNDLED.parent / "samples" / "astronaut.jpg"
 PRESET: Final = "speaker-lively"  # five seconds, 125 frames
@@ -82,13 +83,13 @@ class Server:
             time.sleep(0.5)
 
 
-def animate_once(url: str, photo: Path, folder: Path) -> float:
-    """Seconds from the upload's start to the downloaded clip."""
+def animate_once(url: str, photos: Sequence[Path], folder: Path) -> float:
+    """Seconds from the uploads' start to the downloaded clip."""
     client = Client(url, verbose=False, download_files=folder, analytics_enabled=False)
     try:
         start = time.perf_counter()
-        photos = [{"image": handle_file(photo), "caption": None}]
-        client.predict(photos=photos, preset=PRESET, size="512", consent=True, api_name="/animate")
+        sent = [{"image": handle_file(photo), "caption": None} for photo in photos]
+        client.predict(photos=sent, preset=PRESET, size="512", consent=True, api_name="/animate")
         return time.perf_counter() - start
     finally:
         client.close()
@@ -100,10 +101,20 @@ def visit_at_once(server: Server, folder: Path) -> list[float]:
     def visit(number: int) -> float:
         photo = folder / f"visitor{number}.jpg"
         Image.fromarray(np.roll(load_photo(PHOTO).pixels, number, axis=1)).save(photo, quality=95)
-        return animate_once(server.url, photo, folder)
+        return animate_once(server.url, [photo], folder)
 
     with ThreadPoolExecutor(VISITORS) as pool:
         return list(pool.map(visit, range(VISITORS)))
+
+
+def many_photos(folder: Path) -> list[Path]:
+    """As many photos as may be given, each different, beside the first as large as photos are kept."""
+    limits = Limits()
+    large = Image.fromarray(load_photo(PHOTO).pixels).resize((limits.photo_side, limits.photo_side))
+    paths = [folder / f"other{number}.jpg" for number in range(1, limits.photos)]
+    for number, path in enumerate(paths, 1):
+        Image.fromarray(np.roll(np.asarray(large), number, axis=1)).save(path, quality=90)
+    return [PHOTO, *paths]
 
 
 @contextmanager
@@ -171,7 +182,9 @@ def measure(work: Path) -> list[Figure]:
     server = Server(served)
     try:
         server.wait_until_idle()
-        alone = [animate_once(server.url, PHOTO, mine) for _ in range(3)]
+        alone = [animate_once(server.url, [PHOTO], mine) for _ in range(3)]
+        many = many_photos(mine)
+        with_many = animate_once(server.url, many, mine)
         crowd = visit_at_once(server, mine)
         with browser(mine) as chromium:
             shown = page_seconds(chromium, server.url)
@@ -185,7 +198,8 @@ def measure(work: Path) -> list[Figure]:
     return [
         Figure("start-up, until the page answers", f"{server.seconds:.1f} s", "≤ 8 s"),
         Figure("5 s clip at 512, through the API (median of 3)", f"{statistics.median(alone):.1f} s", "≤ 6 s"),
-        Figure("the same in the page, until it plays", f"{shown:.1f} s", "≤ 6 s"),
+        Figure(f"the same with {len(many)} photos of {Limits().photo_side} pixels", f"{with_many:.1f} s", "—"),
+        Figure("one photo in the page, until it plays", f"{shown:.1f} s", "≤ 6 s"),
         Figure("live, counted by the page (median)", f"{fps:.1f} fps", "≥ 12 fps"),
         Figure(f"{VISITORS} visitors at once", f"{len(crowd)} served, the last after {max(crowd):.1f} s", "all served"),
         Figure("most memory", f"{peak:.0f} MB", "≤ 1500 MB"),
