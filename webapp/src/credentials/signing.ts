@@ -21,7 +21,9 @@ export interface SignOrder {
   readonly origin: Origin;
 }
 
-const PROOF: Origin = { photo: "proof", sha256: new Uint8Array(32), mediaType: "image/png", motion: "proof", label: null, watermark: null };
+const PROOF_TYPE = "image/png";
+const PROOF_PHOTO = { name: "proof", sha256: new Uint8Array(32), mediaType: PROOF_TYPE };
+const PROOF: Origin = { photo: PROOF_PHOTO, others: [], motion: "proof", label: null, watermark: null };
 
 export async function signFile({ file, format, title, origin }: SignOrder, signer: Signer, maker: Maker): Promise<SignedFile> {
   const definition = JSON.stringify(manifestDefinition(origin, title, maker));
@@ -42,9 +44,9 @@ export async function signFile({ file, format, title, origin }: SignOrder, signe
 export async function prove(signer: Signer, maker: Maker): Promise<void> {
   const canvas = new OffscreenCanvas(1, 1);
   canvas.getContext("2d");
-  const picture = await canvas.convertToBlob({ type: PROOF.mediaType });
+  const picture = await canvas.convertToBlob({ type: PROOF_TYPE });
   const { bytes } = await signFile({ file: picture, format: "png", title: "proof", origin: PROOF }, signer, maker);
-  const { state, reasons } = await examine(new Blob([bytes]), PROOF.mediaType);
+  const { state, reasons } = await examine(new Blob([bytes]), PROOF_TYPE);
   if (state !== "self-signed") throw new Error(`What was signed is ${state}: ${reasons.join("; ")}`);
 }
 

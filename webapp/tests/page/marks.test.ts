@@ -6,36 +6,39 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ALGORITHM, coseSign1, coseSize } from "../../src/credentials/cose";
-import { manifestDefinition } from "../../src/credentials/definition";
+import { manifestDefinition, type Source } from "../../src/credentials/definition";
 import { claimsOf, failuresOf, intactState, mediaTypeOf, statedHash } from "../../src/credentials/report";
 import { DEFAULT_LABEL } from "../../src/save";
 import { motionName, sidecarName } from "../../src/ui/save-job";
 
 const PYTHON = process.env["VIVANT_PYTHON"] ?? resolve(import.meta.dirname, "../../../.venv/bin/python");
 const MESSAGE = [1, 35, 69, 171];
-const ORIGIN = { photo: "Anna {motion}.jpg", sha256: Uint8Array.from({ length: 32 }, (_, i) => 8 * i + 7), mediaType: "image/jpeg" };
+const PHOTO = { name: "Anna {motion}.jpg", sha256: Uint8Array.from({ length: 32 }, (_, i) => 8 * i + 7), mediaType: "image/jpeg" };
+const OTHERS = ["laughs", "sings"].map((name, i) => ({ name, sha256: new Uint8Array(32).fill(i), mediaType: "image/png" }));
 
 /** The manifest as Python makes it. */
-function inPython(motion: string, label: string | null, watermark: readonly number[] | null): Record<string, unknown> {
+function inPython(others: readonly Source[], motion: string, label: string | null, watermark: readonly number[] | null): Record<string, unknown> {
   const code = `
 import json, sys
 from vivant import __version__
-from vivant.runtime.provenance import Origin, manifest_definition
-photo, digest, kind, motion, label, mark = json.loads(sys.argv[1])
-origin = Origin(photo, bytes(digest), kind, motion, label, watermark=None if mark is None else bytes(mark))
+from vivant.runtime.provenance import Origin, Source, manifest_definition
+photos, motion, label, mark = json.loads(sys.argv[1])
+photo, *others = (Source(name, bytes(digest), kind) for name, digest, kind in photos)
+origin = Origin(photo, motion, label, watermark=None if mark is None else bytes(mark), others=tuple(others))
 print(json.dumps([__version__, manifest_definition(origin, "clip.mp4")]))`;
-  const told = JSON.stringify([ORIGIN.photo, [...ORIGIN.sha256], ORIGIN.mediaType, motion, label, watermark]);
+  const told = JSON.stringify([[PHOTO, ...others].map(({ name, sha256, mediaType }) => [name, [...sha256], mediaType]), motion, label, watermark]);
   return JSON.parse(execFileSync(PYTHON, ["-c", code, told], { cwd: "/", encoding: "utf8" }));
 }
 
 describe.skipIf(!existsSync(PYTHON))("the manifest", () => {
   test.each([
-    ["talk", DEFAULT_LABEL, MESSAGE],
-    ["it’s “{label}” $& 'mine'", null, null],
-  ])("of %s with the label %s and the watermark %j is Python’s", (motion, label, message) => {
-    const [version, expected] = inPython(motion, label, message) as unknown as [string, { assertions: { data: { actions: { when: string }[] } }[] }];
+    ["talk", DEFAULT_LABEL, MESSAGE, []],
+    ["talk", DEFAULT_LABEL, MESSAGE, OTHERS],
+    ["it’s “{label}” $& 'mine'", null, null, []],
+  ])("of %s with the label %s, the watermark %j and the other photos %j is Python’s", (motion, label, message, others) => {
+    const [version, expected] = inPython(others, motion, label, message) as unknown as [string, { assertions: { data: { actions: { when: string }[] } }[] }];
     const when = expected.assertions[0]?.data.actions[0]?.when ?? "";
-    expect(manifestDefinition({ ...ORIGIN, motion, label, watermark: message && Uint8Array.from(message) }, "clip.mp4", { version, when })).toEqual(expected);
+    expect(manifestDefinition({ photo: PHOTO, others, motion, label, watermark: message && Uint8Array.from(message) }, "clip.mp4", { version, when })).toEqual(expected);
   });
 });
 
