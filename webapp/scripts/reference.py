@@ -1,10 +1,11 @@
 """What native ONNX Runtime makes of a photo and a preset: frames to compare with the browser's, and times.
 
     python scripts/reference.py OUT [--frames 0,10,20] [--sizes 256,512] [--threads 2] [--precision int8] [--scale 2.2]
-        [--camera 60]
+        [--camera 60] [--shut] [--also PHOTO]
 
 Writes OUT/photo.png (decoded once, so that both hosts start from the same pixels), OUT/frame-NNN.png (as `vivant
-animate` renders them), OUT/camera.mjpeg (an animated sample, for browsers to take for a camera), OUT/reference.json.
+animate` renders them; with --also, with the teeth of that other photo, OUT/other.png), OUT/camera.mjpeg (an animated
+sample, for browsers to take for a camera), OUT/reference.json (times, and where in each frame the mouth is).
 """
 
 import argparse
@@ -19,8 +20,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
+from vivant.models.landmarks import LIPS_INNER, LIPS_OUTER
 from vivant.runtime.animate import Gains
-from vivant.runtime.faces import find_faces, track_face
+from vivant.runtime.faces import Face, find_faces, track_face
 from vivant.runtime.images import load_photo
 from vivant.runtime.portrait import Portrait
 from vivant.runtime.session import BUNDLED, Bundle
@@ -37,6 +39,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
     parser.add_argument("--photo", type=Path, default=PHOTO)
+    parser.add_argument("--shut", action="store_true", help="presses the photo's lips together first")
+    parser.add_argument("--also", type=Path, help="another photo of the same person")
     parser.add_argument("--preset", default="talk")
     parser.add_argument("--frames", type=_numbers, default=[])
     parser.add_argument("--sizes", type=_numbers, default=[])
@@ -49,14 +53,19 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     bundle = Bundle(BUNDLED, options.threads, options.precision)
     pixels = _scaled(load_photo(options.photo).pixels, options.scale)
+    if options.shut:
+        pixels = _shut(bundle, pixels)
     Image.fromarray(pixels).save(options.output / "photo.png")
     track = MotionTrack.load(bundle.preset(options.preset))
     face = max(find_faces(bundle, pixels), key=lambda face: face.size)
     gains = Gains().as_array()
-    portrait = Portrait(bundle, pixels, face, None, Stopwatch())
+    others = [_other(bundle, options.also, options.output / "other.png")] if options.also else []
+    portrait = Portrait(bundle, pixels, face, None, Stopwatch(), others)
+    mouths: dict[int, list[float]] = {}
     for i in options.frames:
-        canvas = pixels.copy()
-        portrait.draw(canvas, portrait.target(track.frame(i), gains))
+        canvas, target = pixels.copy(), portrait.target(track.frame(i), gains)
+        portrait.draw(canvas, target)
+        mouths[i] = _mouth(target)
         Image.fromarray(canvas).save(options.output / f"frame-{i:03}.png")
     if options.camera:
         _write_camera(options.output / "camera.mjpeg", bundle, track, options.camera)
@@ -69,7 +78,35 @@ def main() -> None:
         stages = watch.milliseconds()
         times |= {f"{stage} {size}": stages[stage] for stage in ("encode", "render", "paste")}
     reference = {"preset": options.preset, "threads": options.threads, "frames": options.frames, "milliseconds": times}
+    reference["mouths"] = mouths
     (options.output / "reference.json").write_text(json.dumps(reference, indent=1) + "\n")
+
+
+def _other(bundle: Bundle, path: Path, copy: Path) -> tuple[np.ndarray, Face]:
+    """Another photo of the same person and its largest face; browsers get the pixels that were decoded here."""
+    pixels = load_photo(path).pixels
+    Image.fromarray(pixels).save(copy)
+    return pixels, max(find_faces(bundle, pixels), key=lambda face: face.size)
+
+
+def _shut(bundle: Bundle, pixels: np.ndarray) -> np.ndarray:
+    """The photo with upper and lower lip brought together half-way: one that shows no teeth."""
+    face = max(find_faces(bundle, pixels), key=lambda face: face.size)
+    target, canvas = face.landmarks.copy(), pixels.copy()
+    corner = len(LIPS_INNER) // 2  # both lists run along the upper lip to this corner, then back along the lower one
+    for i in range(1, corner):
+        half = 0.5 * (face.landmarks[LIPS_INNER[-i]] - face.landmarks[LIPS_INNER[i]])
+        for lip in (LIPS_INNER, LIPS_OUTER):
+            target[lip[i]] += half
+            target[lip[-i]] -= half
+    Portrait(bundle, pixels, face, None, Stopwatch()).draw(canvas, target)
+    return canvas
+
+
+def _mouth(target: np.ndarray) -> list[float]:
+    """The box around the lips (x0, y0, x1, y1, pixels of the photo) for landmarks [478, 3]."""
+    lips = target[LIPS_OUTER, :2]
+    return [*lips.min(0).tolist(), *lips.max(0).tolist()]
 
 
 def _scaled(pixels: np.ndarray, scale: float) -> np.ndarray:

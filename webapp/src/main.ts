@@ -18,12 +18,12 @@ if (root === null) throw new Error("index.html has no #app.");
 watchInstallPrompt();
 render(h(App, { studio }), root);
 void begin();
-// What signs files is needed only by those who save one; it is fetched when a portrait moves, so that this works offline, too.
+// What more photos of a person and saved files need is fetched when a portrait moves, so that this works offline, too.
 const stop = effect(() => {
   if (!studio.moving.value || savesData()) return;
   queueMicrotask(() => { stop(); });
   void Credentials.fetchAhead();
-  void studio.link.get().then((engine) => engine.fetchForFiles()).catch(() => undefined);
+  void studio.link.get().then((engine) => engine.fetchAhead()).catch(() => undefined);
 });
 
 async function begin(): Promise<void> {

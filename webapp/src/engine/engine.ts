@@ -2,7 +2,9 @@
 
 import type { Message, RenderedFrame, Started } from "../worker/protocol";
 import { Link } from "./link";
+import { Told } from "./told";
 import {
+  type AddedPhoto,
   type Backend,
   type BackendReport,
   type DriverFrame,
@@ -10,6 +12,7 @@ import {
   EngineError,
   type EngineOptions,
   type Gains,
+  type Lending,
   type Motion,
   type OpenedPhoto,
   type Pixels,
@@ -22,17 +25,6 @@ import {
 
 const PATIENCE_MS = 60_000; // a GPU that is lost twice within this time is not used again
 
-/** Everything the worker was told that still holds. */
-interface Told {
-  photo?: Blob;
-  faces?: readonly number[];
-  motion?: Motion;
-  gains?: Gains;
-  size?: Size;
-  view?: View;
-  playing: boolean;
-}
-
 class WorkerEngine implements Engine {
   #link: Link;
   #started: Started | null = null;
@@ -42,8 +34,9 @@ class WorkerEngine implements Engine {
   /** The driver's newest frame, while an older one is in work. */
   #waiting: { readonly drop: () => void; readonly send: () => Promise<void> } | null = null;
   #disposed = false;
+  #nextPhoto = 0;
   #recovery: Promise<void> = Promise.resolve();
-  readonly #told: Told = { playing: false };
+  readonly #told = new Told();
 
   constructor(private readonly options: EngineOptions) {
     this.#backend = options.backend;
@@ -76,13 +69,25 @@ class WorkerEngine implements Engine {
   async openPhoto(file: Blob): Promise<OpenedPhoto> {
     const opened = await this.#link.call("openPhoto", { file });
     this.#told.photo = file;
-    delete this.#told.faces;
     return opened;
   }
 
   async chooseFaces(ids: readonly number[]): Promise<void> {
     await this.#link.call("chooseFaces", { ids });
     this.#told.faces = ids;
+  }
+
+  async addPhoto(file: Blob): Promise<AddedPhoto> {
+    const id = this.#nextPhoto++;
+    const { others } = this.#told; // a portrait that comes after this one has others of its own
+    const added = await this.#link.call("addPhoto", { id, file });
+    others.set(id, file);
+    return { id, ...added };
+  }
+
+  removePhoto(id: number): Promise<Lending> {
+    this.#told.others.delete(id);
+    return this.#link.call("removePhoto", { id });
   }
 
   async setMotion(motion: Motion): Promise<void> {
@@ -183,8 +188,8 @@ class WorkerEngine implements Engine {
     return this.#link.call("readWatermark", { frames }, frames.map(({ pixels }) => pixels.buffer));
   }
 
-  async fetchForFiles(): Promise<void> {
-    await this.#link.call("fetchForFiles", {});
+  async fetchAhead(): Promise<void> {
+    await this.#link.call("fetchAhead", {});
   }
 
   dispose(): void {
@@ -258,14 +263,7 @@ class WorkerEngine implements Engine {
     this.#link.end(why);
     this.#link = this.#connect();
     await this.begin();
-    const { photo, faces, motion, gains, size, view, playing } = this.#told;
-    if (gains) await this.#link.call("setGains", { gains });
-    if (size) await this.#link.call("setSize", { size });
-    if (view) await this.#link.call("setView", { view });
-    if (motion) await this.#link.call("setMotion", { motion });
-    if (photo) await this.#link.call("openPhoto", { file: photo });
-    if (faces) await this.#link.call("chooseFaces", { ids: faces });
-    await this.#link.call("setPlaying", { playing });
+    await this.#told.tell(this.#link, (call) => { this.#tell(call); });
   }
 }
 

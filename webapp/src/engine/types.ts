@@ -15,6 +15,8 @@ export type ErrorCode =
   | "no-face"
   | "face-too-small"
   | "face-turned-away"
+  | "too-many-photos"
+  | "several-faces"
   | "not-a-video"
   | "video-without-face"
   | "device-lost"
@@ -56,6 +58,24 @@ export interface OpenedPhoto {
   readonly width: number;
   readonly height: number;
   readonly faces: readonly FoundFace[];
+}
+
+/** Which photo lends the portrait the inside of its mouth. */
+export interface Lending {
+  /** The one that shows most of it; null if there is none besides the portrait's own. */
+  readonly lender: number | null;
+  /** Whether it shows more of it than the portrait's own photo. */
+  readonly helps: boolean;
+}
+
+/** Another photo of the person, and what came of it. */
+export interface AddedPhoto extends Lending {
+  readonly id: number;
+  /** Of the picture in which the face was looked for. */
+  readonly width: number;
+  readonly height: number;
+  /** Of the face in it: x0, y0, x1, y1 in its pixels. */
+  readonly box: readonly [number, number, number, number];
 }
 
 /** Factors of the motion, in the order of the manifest's `gains`; 1 leaves a motion as it is, 0 takes it out. */
@@ -153,13 +173,21 @@ export type DriverFrame = VideoFrame | ImageBitmap;
 export interface Engine {
   readonly report: BackendReport;
   readonly presets: readonly Preset[];
-  /** Up to how many photos of one person `openPhoto` can use together (from the manifest). */
+  /** Up to how many photos of one person can be used together, the animated one among them (from the manifest). */
   readonly maxPhotos: number;
 
   /** Decodes, finds faces. Throws EngineError. EXIF rotation is applied; a picture too large is reduced. */
   openPhoto(file: Blob): Promise<OpenedPhoto>;
   /** Prepares these faces of the photo that was opened last and starts rendering them with the motion that is set. */
   chooseFaces(ids: readonly number[]): Promise<void>;
+  /**
+   * Looks at another photo of the one person who is animated, while the portrait moves on. Of all of them the one that
+   * shows most of the inside of the mouth lends it to the portrait, until other faces are chosen. Throws EngineError:
+   * that of `openPhoto`, `too-many-photos`, or `several-faces` where more than one face is animated.
+   */
+  addPhoto(file: Blob): Promise<AddedPhoto>;
+  /** Forgets another photo. */
+  removePhoto(id: number): Promise<Lending>;
   setMotion(motion: Motion): Promise<void>;
   setGains(gains: Gains): void;
   setSize(size: Size): void;
@@ -192,8 +220,8 @@ export interface Engine {
   watermark(frame: Pixels, message: Uint8Array): Promise<Uint8ClampedArray<ArrayBuffer>>;
   /** Looks for a watermark in pictures of one file, which are handed over. */
   readWatermark(frames: readonly Pixels[]): Promise<WatermarkReading>;
-  /** Fetches what watermarks need, so that it is on this device from then on. */
-  fetchForFiles(): Promise<void>;
+  /** Fetches what further photos and watermarks need, so that it is on this device from then on. */
+  fetchAhead(): Promise<void>;
 
   dispose(): void;
 }

@@ -6,9 +6,9 @@ const FORMAT = "vivant-bundle-1";
 export const GRAPHS = [
   "detect", "detect_far", "track", "head", "matte", "encode", "motion", "retarget", "render", "paste",
 ] as const;
-/** Those that only files need, saved ones and inspected ones: fetched when first wanted. */
-export const FILE_GRAPHS = ["watermark_embed", "watermark_read", "watermark_decode"] as const;
-export type GraphName = (typeof GRAPHS)[number] | (typeof FILE_GRAPHS)[number];
+/** Those that a portrait moves without, fetched when first wanted: for more photos of a person, and for files. */
+export const LATER_GRAPHS = ["refer", "watermark_embed", "watermark_read", "watermark_decode"] as const;
+export type GraphName = (typeof GRAPHS)[number] | (typeof LATER_GRAPHS)[number];
 
 /** A file of the bundle: its place relative to the bundle's folder, its size, its SHA-256 in hex. */
 export interface BundleFile {
@@ -92,7 +92,7 @@ export function parseManifest(data: unknown): Manifest {
     if (manifest[part] === undefined) throw broken(`it lacks ${part}`);
   }
   const { graphs, variants, presets } = manifest as Manifest;
-  for (const name of [...GRAPHS, ...FILE_GRAPHS]) {
+  for (const name of [...GRAPHS, ...LATER_GRAPHS]) {
     if (graphs[name] === undefined) throw broken(`it lacks the graph ${name}`);
   }
   for (const { file, bytes, sha256 } of [...Object.values(graphs), ...variants, ...Object.values(presets)]) {
@@ -111,7 +111,7 @@ export function fitted(manifest: Manifest, target: Target): Manifest {
 
 /** The files that an engine needs to start. */
 export function filesToStart(manifest: Manifest): BundleFile[] {
-  const later = new Set<BundleFile>(FILE_GRAPHS.map((name) => manifest.graphs[name]));
+  const later = new Set<BundleFile>(LATER_GRAPHS.map((name) => manifest.graphs[name]));
   return filesOf(manifest).filter((file) => !later.has(file));
 }
 

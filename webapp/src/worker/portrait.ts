@@ -14,8 +14,23 @@ export interface Square {
   readonly side: number;
 }
 
+/** What `refer` takes of the main photo. */
+const MAIN = ["mouth", "points"] as const;
+/** What `render` takes from the main photo, or in its place from another one that shows more of the mouth's inside. */
+const LENT = ["reference_mouth", "reference_lips"] as const;
+
+/** What a photo tells of the inside of the mouth. */
+export interface Reference {
+  readonly values: Readonly<Record<(typeof LENT)[number], Float32Array>>;
+  /** The greater, the more of it can be seen. */
+  readonly suitability: number;
+}
+
 export class Portrait {
   #encoded: Tensors = {};
+  /** Of these tensors the numbers, wherever the tensors are: they are the same for every size. */
+  #own: Readonly<Record<string, Float32Array>> = {};
+  #borrowed: Reference | null = null;
   #size = 0;
 
   private constructor(
@@ -68,9 +83,57 @@ export class Portrait {
     const outputs = await this.watch.time("encode", () => graphs.run("encode", feeds));
     const wanted = graphs.inputs("render").filter((name) => name in outputs);
     const encoded = Object.fromEntries(wanted.map((name) => [name, outputs[name]])) as Tensors;
+    this.#own = Object.fromEntries([...MAIN, ...LENT].map((name) => [name, numbers(outputs, name).slice()]));
     this.dispose();
-    this.#encoded = graphs.onGpu("render") ? await graphs.toGpu(encoded) : encoded;
+    this.#encoded = await this.#placed({ ...encoded, ...(this.#borrowed && this.#tensors(this.#borrowed.values)) });
     this.#size = size;
+  }
+
+  /** What another photo of the same person tells of the inside of the mouth; `resize` must have been called. */
+  async refer(photo: Picture, face: Face): Promise<Reference> {
+    const { graphs } = this;
+    const main = MAIN.map((name) => [name, graphs.input("refer", name, this.#value(name))]);
+    const feeds = {
+      image: graphs.uint8(photo.pixels, [photo.height, photo.width, photo.channels]),
+      landmarks: graphs.input("refer", "landmarks", face.landmarks),
+      ...(Object.fromEntries(main) as Tensors),
+    };
+    const outputs = await this.watch.time("refer", () => graphs.run("refer", feeds));
+    const [mouth, lips] = LENT.map((name) => numbers(outputs, name).slice()) as [Float32Array, Float32Array];
+    const suitability = numbers(outputs, "suitability")[0] ?? 0;
+    dispose(outputs);
+    return { values: { reference_mouth: mouth, reference_lips: lips }, suitability };
+  }
+
+  /** What its own photo tells. */
+  ownReference(): Promise<Reference> {
+    return this.refer(this.photo, this.face);
+  }
+
+  /** Shows the inside of the mouth as another photo has it, at every size; null: as its own photo has it. */
+  async borrow(reference: Reference | null): Promise<void> {
+    if (reference === this.#borrowed) return;
+    this.#borrowed = reference;
+    if (this.#size === 0) return; // `resize` will heed it
+    const own = { reference_mouth: this.#value("reference_mouth"), reference_lips: this.#value("reference_lips") };
+    const fresh = await this.#placed(this.#tensors(reference?.values ?? own));
+    for (const name of LENT) this.#encoded[name]?.dispose();
+    this.#encoded = { ...this.#encoded, ...fresh };
+  }
+
+  #tensors(values: Reference["values"]): Tensors {
+    return Object.fromEntries(LENT.map((name) => [name, this.graphs.input("render", name, values[name])]));
+  }
+
+  /** The tensors where `render` runs. */
+  async #placed(tensors: Tensors): Promise<Tensors> {
+    return this.graphs.onGpu("render") ? this.graphs.toGpu(tensors) : tensors;
+  }
+
+  #value(name: string): Float32Array {
+    const value = this.#own[name];
+    if (!value) throw new EngineError("engine-failed", "The portrait has no size yet.");
+    return value;
   }
 
   /** The photo's own landmarks after a relative motion. */

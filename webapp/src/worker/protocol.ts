@@ -1,12 +1,14 @@
 /** What the page and the worker say to each other. */
 
 import type {
+  AddedPhoto,
   Backend,
   BackendReport,
   DownloadProgress,
   ErrorCode,
   Frame,
   Gains,
+  Lending,
   Motion,
   OpenedPhoto,
   Pixels,
@@ -36,6 +38,9 @@ export interface Calls {
   start: [request: { bundle: string; runtime: string; backend: Backend | undefined }, answer: Started];
   openPhoto: [request: { file: Blob }, answer: OpenedPhoto];
   chooseFaces: [request: { ids: readonly number[] }, answer: null];
+  /** Another photo of the person who is animated, under a number of the page's own. */
+  addPhoto: [request: { id: number; file: Blob }, answer: Omit<AddedPhoto, "id">];
+  removePhoto: [request: { id: number }, answer: Lending];
   setMotion: [request: { motion: Motion }, answer: null];
   setGains: [request: { gains: Gains }, answer: null];
   setSize: [request: { size: number | "auto" }, answer: null];
@@ -50,8 +55,8 @@ export interface Calls {
   /** The file's frame of this number; null after the last. */
   renderForFile: [request: { index: number }, answer: RenderedFrame | null];
   endFile: [request: object, answer: null];
-  /** Fetches the graphs that only files need, so that they are on this device from then on. */
-  fetchForFiles: [request: object, answer: null];
+  /** Fetches the graphs that the first portrait moved without, so that they are on this device from then on. */
+  fetchAhead: [request: object, answer: null];
   /** A frame's pixels with the watermark in them. */
   watermark: [request: { frame: Pixels; message: Uint8Array }, answer: Uint8ClampedArray<ArrayBuffer>];
   readWatermark: [request: { frames: readonly Pixels[] }, answer: WatermarkReading];

@@ -7,6 +7,7 @@ import { LiveDriver } from "./follower";
 import { Pacing, sizeLadder } from "./pacing";
 import { decodePhoto, type Picture } from "./picture";
 import { Portrait } from "./portrait";
+import { References } from "./references";
 import type { Loaded } from "./start";
 import { Stopwatch } from "./stopwatch";
 import type { MotionFrame, MotionTrack } from "./tracks";
@@ -18,6 +19,8 @@ export class Studio {
   track: MotionTrack | null = null;
   driver: LiveDriver | null = null;
   gains: Float32Array;
+  /** More photos of the person; null unless one face alone is animated. */
+  references: References | null = null;
   #faces: readonly Face[] = [];
   #photos = 0;
   #screen: ScreenCanvas | null = null;
@@ -54,6 +57,8 @@ export class Studio {
     const portraits: Portrait[] = [];
     for (const face of faces) portraits.push(await Portrait.of(this.loaded.graphs, photo, face, watch));
     this.portraits = portraits;
+    const [only, second] = portraits;
+    if (only && !second) this.references = new References(this.loaded.graphs, only);
     this.#screen = new ScreenCanvas(photo);
     if (this.#view) this.#screen.view = this.#view;
     await this.setSize(this.#size);
@@ -124,6 +129,7 @@ export class Studio {
   #forgetPortraits(): void {
     for (const portrait of this.portraits) portrait.dispose();
     this.portraits = [];
+    this.references = null;
     this.#screen = null;
   }
 }

@@ -2,10 +2,12 @@
 
 import { EngineError } from "../engine/types";
 import { FileJob } from "./file-job";
-import { FILE_GRAPHS } from "./manifest";
+import { LATER_GRAPHS } from "./manifest";
 import { FrameReader } from "./picture";
 import { Player } from "./player";
 import type { CallName, Calls, Failure, FrameTaken, Message, Request } from "./protocol";
+import { Queue } from "./queue";
+import type { References } from "./references";
 import { start } from "./start";
 import { Studio } from "./studio";
 import { Watermark } from "./watermark";
@@ -20,17 +22,14 @@ let player: Player | null = null;
 let job: FileJob | null = null;
 let watermark: Watermark | null = null;
 let lost = false;
-let last: Promise<unknown> = Promise.resolve();
+/** Whatever draws a frame or changes what frames depend on. */
+const frames = new Queue();
+const exclusive = frames.run;
+/** More photos of the person are examined one by one, while frames are drawn. */
+const photos = new Queue();
 
 function send(message: Message, transfer: Transferable[] = []): void {
   postMessage(message, { transfer });
-}
-
-/** Runs work after all work before it. */
-function exclusive<T>(work: () => Promise<T>): Promise<T> {
-  const outcome = last.then(work);
-  last = outcome.catch(() => undefined);
-  return outcome;
 }
 
 function failure(error: unknown): Failure {
@@ -56,6 +55,12 @@ async function change(work: (studio: Studio) => Promise<void> | void): Promise<n
   await exclusive(async () => work(studio));
   await player.refresh();
   return null;
+}
+
+function references(): References {
+  const { references } = started().studio;
+  if (!references) throw new EngineError("several-faces", "More photos of one person go with one face, not with several.");
+  return references;
 }
 
 const handlers: Handlers = {
@@ -86,6 +91,23 @@ const handlers: Handlers = {
     player.rewind();
     await player.refresh();
     return null;
+  },
+  addPhoto: ({ id, file }) => {
+    const kept = references(); // of the face that is animated now, whatever is chosen until its turn comes
+    return photos.run(async () => {
+      const { reference, ...found } = await started().studio.watch.time("examine", () => kept.examine(file));
+      const lending = await exclusive(() => kept.keep(id, reference));
+      await started().player.refresh();
+      return { ...found, ...lending };
+    });
+  },
+  removePhoto: ({ id }) => {
+    const kept = references();
+    return photos.run(async () => {
+      const lending = await exclusive(() => kept.remove(id));
+      await started().player.refresh();
+      return lending;
+    });
   },
   async setMotion({ motion }) {
     const { studio, player } = started();
@@ -123,6 +145,7 @@ const handlers: Handlers = {
   async beginFile({ loops, seamless }) {
     const { studio, player } = started();
     player.playing = false;
+    await photos.idle(); // what is being added belongs into the file
     await exclusive(async () => {
       job = new FileJob(studio, loops, seamless);
       await studio.resizeForFile();
@@ -136,8 +159,8 @@ const handlers: Handlers = {
     await exclusive(() => started().studio.resize());
     return null;
   },
-  async fetchForFiles() {
-    await started().studio.loaded.graphs.prepare(FILE_GRAPHS);
+  async fetchAhead() {
+    await started().studio.loaded.graphs.prepare(LATER_GRAPHS);
     return null;
   },
   watermark: ({ frame, message }) => {

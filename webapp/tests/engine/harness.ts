@@ -81,6 +81,27 @@ function pixelsOf(bitmap: ImageBitmap): Uint8ClampedArray {
   return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
 }
 
+/** The first frame of the motion that is set, as a file has it. */
+async function firstFrame(): Promise<{ pixels: Uint8ClampedArray; width: number }> {
+  for await (const { bitmap } of (harness.engine as Engine).renderAll({ loops: 1 })) {
+    return { pixels: pixelsOf(bitmap), width: bitmap.width };
+  }
+  throw new Error("The motion has no frame.");
+}
+
+type Shot = Awaited<ReturnType<typeof firstFrame>>;
+
+/** How many pixels of two pictures differ by more than one grey level, within a box (x0, y0, x1, y1) and outside of it. */
+function differing(a: Shot, b: Shot, [x0, y0, x1, y1]: readonly [number, number, number, number]): { within: number; outside: number } {
+  const count = { within: 0, outside: 0 };
+  for (let i = 0; i < a.pixels.length; i += 4) {
+    if ([0, 1, 2].every((c) => Math.abs((a.pixels[i + c] ?? 0) - (b.pixels[i + c] ?? 0)) <= 1)) continue;
+    const [x, y] = [(i / 4) % a.width, Math.floor(i / 4 / a.width)];
+    count[x >= x0 && x <= x1 && y >= y0 && y <= y1 ? "within" : "outside"] += 1;
+  }
+  return count;
+}
+
 /** Lets the camera drive the portrait for so many seconds; frames shown a second. */
 async function mimic(seconds: number): Promise<number> {
   const engine = harness.engine as Engine;
@@ -140,7 +161,7 @@ async function compare(wanted: Record<number, string>): Promise<{ index: number;
 const credentials = new Credentials();
 const harness = {
   engine: null as Engine | null,
-  blobOf, canvas, codeOf, compare, createEngine, credentials, downloads, enliven, errors, frames, framesShown, loadRuntime, logPlacement,
+  blobOf, canvas, codeOf, compare, createEngine, credentials, differing, downloads, enliven, errors, firstFrame, frames, framesShown, loadRuntime, logPlacement,
   longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start,
   signerOf: (making: Making) => signerOf(credentials, making),
   statistics, supportedFormats,

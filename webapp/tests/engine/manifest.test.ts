@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FILE_GRAPHS, filesOf, filesToStart, fitted, GRAPHS, parseManifest } from "../../src/worker/manifest";
+import { filesOf, filesToStart, fitted, GRAPHS, LATER_GRAPHS, parseManifest } from "../../src/worker/manifest";
 import { manifestJson, shippedManifest } from "./bundle";
 
 describe("the manifest", () => {
@@ -7,7 +7,7 @@ describe("the manifest", () => {
     const manifest = shippedManifest();
     expect(manifest.host.gains).toEqual(["pose", "expression", "eyes", "lips", "gaze"]);
     const presets = Object.keys(manifest.presets).length;
-    expect(filesOf(manifest)).toHaveLength(GRAPHS.length + FILE_GRAPHS.length + manifest.variants.length + presets);
+    expect(filesOf(manifest)).toHaveLength(GRAPHS.length + LATER_GRAPHS.length + manifest.variants.length + presets);
   });
 
   test.each(["webgpu", "wasm"] as const)("fitted to %s has the graphs that were made for it, each once", (target) => {
@@ -16,7 +16,7 @@ describe("the manifest", () => {
     expect(host.graphs.render.file).toContain(target);
     expect(host.graphs.track).toBe(manifest.graphs.track);
     expect(filesToStart(host)).toHaveLength(GRAPHS.length + Object.keys(manifest.presets).length);
-    expect(filesToStart(host).filter(({ file }) => file.startsWith("watermark"))).toEqual([]);
+    expect(filesToStart(host).filter(({ file }) => /^(refer|watermark)/.test(file))).toEqual([]);
   });
 
   test("fitted leaves out what needs a feature of the GPU", () => {
