@@ -20,6 +20,9 @@ const SIZES = { phone: { width: 360, height: 740 }, laptop: { width: 1280, heigh
 const SCHEMES = ["light", "dark"];
 const PATIENCE = 120_000;
 
+/** What has to be scrolled into sight in a state. */
+const IN_SIGHT = { teeth: ".others" };
+
 /** How to get from the first view to each state. */
 const STATES = {
   start: async () => undefined,
@@ -36,6 +39,14 @@ const STATES = {
     await page.locator(".panel [role=alert]").waitFor({ timeout: PATIENCE });
   },
   portrait: async (page) => enliven(page, "Smile"),
+  teeth: async (page) => {
+    await enliven(page, "Surprise");
+    await page.locator(".others input").setInputFiles([
+      ...["astronaut.jpg", "grace_hopper.jpg"].map((name) => ({ name, mimeType: "image/jpeg", buffer: readFileSync(join(SAMPLES, name)) })),
+      { name: "sky.png", mimeType: "image/png", buffer: await sky(page.context().browser()) },
+    ]);
+    await page.locator(".others .refusals:not(:empty)").waitFor({ timeout: PATIENCE });
+  },
   camera: async (page) => {
     await enliven(page, "At rest");
     await page.getByRole("button", { name: "Use my camera" }).click();
@@ -69,7 +80,7 @@ const STATES = {
     changed[changed.length - 5000] ^= 1;
     await page.keyboard.press("Escape");
     await STATES.inspect(page);
-    await page.locator("input[type=file][multiple]").setInputFiles([
+    await page.locator(".inspect input[type=file]").setInputFiles([
       { name: "grace-hopper-at-rest.png", mimeType: "image/png", buffer: signed },
       { name: "changed.png", mimeType: "image/png", buffer: changed },
       { name: "astronaut.jpg", mimeType: "image/jpeg", buffer: readFileSync(join(SAMPLES, "astronaut.jpg")) },
@@ -101,6 +112,7 @@ async function takeAll(browser, folder, wanted) {
       for (const colorScheme of SCHEMES) {
         await page.setViewportSize(viewport);
         await page.emulateMedia({ colorScheme });
+        if (state in IN_SIGHT) await page.locator(IN_SIGHT[state]).scrollIntoViewIfNeeded();
         await page.waitForTimeout(600);
         await page.screenshot({ path: join(folder, `${state}-${size}-${colorScheme}.png`) });
       }

@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
-import type { Backend, Statistics } from "../engine/types";
+import type { Backend, Size, Statistics } from "../engine/types";
 import { language, texts } from "../texts/language";
 import { Dialog } from "./dialog";
 import { decimal } from "./format";
-import type { Size, Studio } from "./studio";
+import type { Studio } from "./studio";
 
 const BACKENDS: readonly Backend[] = ["webgpu", "wasm-threads", "wasm"];
 const SIZES: readonly Exclude<Size, "auto">[] = [256, 512, 1024];
@@ -40,12 +40,12 @@ function Backends({ studio }: { readonly studio: Studio }) {
   return (
     <fieldset class="choices" disabled={switching.value || !ready}>
       <legend>{t.backend}</legend>
-      <Choice name="backend" checked={studio.backend.value === "auto"} onChoose={() => void choose("auto")}>{t.auto}</Choice>
+      <Choice name="backend" checked={studio.settings.backend.value === "auto"} onChoose={() => void choose("auto")}>{t.auto}</Choice>
       {BACKENDS.map((backend) => (
         <Choice
           key={backend}
           name="backend"
-          checked={studio.backend.value === backend}
+          checked={studio.settings.backend.value === backend}
           disabled={!canRun(backend, measured)}
           note={ready ? note(backend) : ""}
           onChoose={() => void choose(backend)}
@@ -75,9 +75,9 @@ function Sizes({ studio }: { readonly studio: Studio }) {
   return (
     <fieldset class="choices choices-row">
       <legend>{t.size}</legend>
-      <Choice name="size" checked={studio.size.value === "auto"} onChoose={() => { studio.setSize("auto"); }}>{t.sizeAuto}</Choice>
+      <Choice name="size" checked={studio.settings.size.value === "auto"} onChoose={() => { studio.settings.setSize("auto"); }}>{t.sizeAuto}</Choice>
       {SIZES.map((side) => (
-        <Choice key={side} name="size" checked={studio.size.value === side} onChoose={() => { studio.setSize(side); }}>
+        <Choice key={side} name="size" checked={studio.settings.size.value === side} onChoose={() => { studio.settings.setSize(side); }}>
           {t.pixels(side)}
         </Choice>
       ))}

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { filesOf, isVideo, titleOf } from "../media/photo";
 import { INSPECT } from "./inspector";
+import { OTHERS_PLACE } from "./others";
 import type { Portrait } from "./portrait";
 import type { Studio } from "./studio";
 
@@ -15,7 +16,7 @@ export async function handOver(studio: Studio, files: readonly File[]): Promise<
   if (file === undefined || studio.dialog.value === "save") return;
   studio.dialog.value = null;
   if (location.hash === INSPECT) return studio.inspector.examine(files);
-  if (isVideo(file)) await studio.leadByVideo(file);
+  if (isVideo(file)) await studio.motions.leadByVideo(file);
   else await studio.openPhoto(file, nameOfFile(file));
   if (second !== undefined && studio.notice.value === null) {
     studio.notice.value = { kind: "info", text: (t) => t.notice.oneOfMany };
@@ -41,7 +42,9 @@ export function useHandOver(studio: Studio): boolean {
       dragging.value = false;
       if (!withFiles(event)) return;
       event.preventDefault();
-      void handOver(studio, filesOf(event.dataTransfer));
+      const files = filesOf(event.dataTransfer);
+      if (event.target instanceof Element && event.target.closest(`.${OTHERS_PLACE}`) !== null) void studio.others.add(files);
+      else void handOver(studio, files);
     }, { signal });
     window.addEventListener("paste", (event) => {
       void handOver(studio, filesOf(event.clipboardData));

@@ -9,17 +9,17 @@ import type { Studio } from "./studio";
 /** Camera or video instead of a preset. */
 export function Leading({ studio }: { readonly studio: Studio }) {
   const t = texts.value.driver;
-  const leader = studio.lead.leader.value;
+  const leader = studio.motions.lead.leader.value;
   return (
     <section class="group" aria-labelledby="leading-heading">
       <h2 id="leading-heading">{t.heading}</h2>
       {leader === null ? (
         <div class="row">
-          <button type="button" class="button" disabled={studio.lead.starting.value} onClick={() => void studio.leadByCamera()}>
+          <button type="button" class="button" disabled={studio.motions.lead.starting.value} onClick={() => void studio.motions.leadByCamera()}>
             <CameraIcon />
             {t.camera}
           </button>
-          <FileButton accept="video/*" onFile={(file) => void studio.leadByVideo(file)}>
+          <FileButton accept="video/*" onFile={(file) => void studio.motions.leadByVideo(file)}>
             <FilmIcon />
             {t.video}
           </FileButton>
@@ -32,7 +32,7 @@ export function Leading({ studio }: { readonly studio: Studio }) {
 function Led({ studio, leader }: { readonly studio: Studio; readonly leader: Leader }) {
   const t = texts.value.driver;
   const camera = leader.kind === "camera";
-  const seen = studio.lead.faceSeen.value;
+  const seen = studio.motions.lead.faceSeen.value;
   return (
     <div class="led">
       <Preview video={leader.video} mirrored={camera} label={t.preview} />
@@ -42,7 +42,7 @@ function Led({ studio, leader }: { readonly studio: Studio; readonly leader: Lea
       </div>
       <p class="led-state" role="status">{seen === null ? "" : seen ? t.seen : t.noFace}</p>
       <div class="row">
-        <button type="button" class="button" onClick={() => void studio.stopLeading()}>
+        <button type="button" class="button" onClick={() => void studio.motions.stopLeading()}>
           {camera ? t.cameraOff : t.videoOff}
         </button>
       </div>
@@ -64,14 +64,14 @@ function Preview({ video, mirrored, label }: { readonly video: HTMLVideoElement;
 /** What a camera shows has to be recorded before it can be saved. */
 export function RecordButton({ studio }: { readonly studio: Studio }) {
   const t = texts.value.driver;
-  const seconds = studio.lead.recorded.value;
+  const seconds = studio.motions.lead.recorded.value;
   return seconds === null ? (
-    <button type="button" class="button primary wide" onClick={() => { studio.lead.startRecording(); }}>
+    <button type="button" class="button primary wide" onClick={() => { studio.motions.lead.startRecording(); }}>
       <RecordIcon />
       {t.record}
     </button>
   ) : (
-    <button type="button" class="button recording wide" onClick={() => { studio.lead.stopRecording(); }}>
+    <button type="button" class="button recording wide" onClick={() => { studio.motions.lead.stopRecording(); }}>
       <RecordIcon />
       {t.recording(decimal(seconds, 0, language.value))}
     </button>

@@ -5,6 +5,7 @@ import { nameOfFile } from "./hand-over";
 import { SaveIcon } from "./icons";
 import { Leading, RecordButton } from "./leading";
 import { Loading } from "./loading";
+import { OtherPhotosGroup } from "./other-photos";
 import { Presets } from "./presets";
 import { SAMPLES } from "./samples";
 import { Sliders } from "./sliders";
@@ -30,9 +31,10 @@ function Controls({ studio }: { readonly studio: Studio }) {
     <div class="panel">
       <Presets studio={studio} />
       <Leading studio={studio} />
+      {studio.aloneAndAlive && <OtherPhotosGroup studio={studio} />}
       <Sliders studio={studio} />
       <div class="save-bar">
-        {studio.lead.leader.value?.kind === "camera" ? <RecordButton studio={studio} /> : (
+        {studio.motions.lead.leader.value?.kind === "camera" ? <RecordButton studio={studio} /> : (
           <button type="button" class="button primary wide" onClick={() => { studio.dialog.value = "save"; }}>
             <SaveIcon />
             {texts.value.save.open}

@@ -1,5 +1,6 @@
 import { texts } from "../texts/language";
-import { FIRST_PRESET, type Studio } from "./studio";
+import { FIRST_PRESET } from "./motions";
+import type { Studio } from "./studio";
 
 /** Those that this page knows, small movements first; unknown ones follow in the order of the models' manifest. */
 const ORDER = [
@@ -11,7 +12,7 @@ const ORDER = [
 export function Presets({ studio }: { readonly studio: Studio }) {
   const t = texts.value.motion;
   const presets = [...studio.link.presets.value].sort((a, b) => rank(a.name) - rank(b.name));
-  const led = studio.lead.leader.value !== null;
+  const led = studio.motions.lead.leader.value !== null;
   return (
     <section class="group" aria-labelledby="motion-heading">
       <h2 id="motion-heading">{t.heading}</h2>
@@ -21,8 +22,8 @@ export function Presets({ studio }: { readonly studio: Studio }) {
             key={name}
             type="button"
             class="chip"
-            aria-pressed={!led && studio.preset.value === name}
-            onClick={() => void studio.setPreset(name)}
+            aria-pressed={!led && studio.motions.preset.value === name}
+            onClick={() => void studio.motions.setPreset(name)}
           >
             {t.presets[name] ?? title}
           </button>

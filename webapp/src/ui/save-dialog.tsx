@@ -129,10 +129,11 @@ async function make(
   const engine = await studio.link.get();
   const moment = { seconds: studio.seconds, shown };
   const { source, format } = wishes;
-  const motion = source.kind === "preset" ? (texts.value.motion.presets[studio.preset.value] ?? studio.preset.value) : "";
+  const motion = source.kind === "preset" ? (texts.value.motion.presets[studio.motions.preset.value] ?? studio.motions.preset.value) : "";
   const name = fileName(title, motion, format);
   const message = crypto.getRandomValues(new Uint8Array(engine.watermarkTerms.messageBytes));
-  const making = { photo: portrait.file, motion: motionName(source, studio.preset.value), title: name, watermark: message };
+  await studio.others.idle(); // what is being examined belongs into the file
+  const making = { photo: portrait.file, others: studio.others.files, motion: motionName(source, studio.motions.preset.value), title: name, watermark: message };
   const marking = { title, watermark: (frame: Pixels) => engine.watermark(frame, message), sign: signerOf(credentials, making) };
   const saved = await studio.whileSaving(() => makeFile(engine, { ...wishes, ...marking, moment, signal, onProgress }));
   const { file, sidecar } = saved;

@@ -37,7 +37,7 @@ export function SaveForm({ studio, latest, onSave }: SaveFormProps) {
   const agreed = useSignal(consent.value);
   useEffect(() => { void supportedFormats().then((formats) => { supported.value = formats; }); }, []);
 
-  const source = studio.source();
+  const source = studio.motions.source();
   const format = supported.value?.has(wanted.value) === false ? firstOf(supported.value) : wanted.value;
   return (
     <form

@@ -1,7 +1,8 @@
 import type { Gains } from "../engine/types";
 import { language, texts } from "../texts/language";
 import { percent } from "./format";
-import { NEUTRAL_GAINS, type Studio } from "./studio";
+import { NEUTRAL_GAINS } from "./settings";
+import type { Studio } from "./studio";
 
 const PARTS: readonly (keyof Gains)[] = ["pose", "expression", "eyes", "lips", "gaze"];
 /** Up to half as much again; beyond that faces tear. */
@@ -10,13 +11,13 @@ const STRONGEST = 1.5;
 /** How much of the motion reaches the portrait, part by part. */
 export function Sliders({ studio }: { readonly studio: Studio }) {
   const t = texts.value.sliders;
-  const gains = studio.gains.value;
+  const gains = studio.settings.gains.value;
   const changed = PARTS.some((part) => gains[part] !== NEUTRAL_GAINS[part]);
   return (
     <section class="group" aria-labelledby="sliders-heading">
       <div class="group-head">
         <h2 id="sliders-heading">{t.heading}</h2>
-        <button type="button" class="link" disabled={!changed} onClick={() => { studio.setGains(NEUTRAL_GAINS); }}>
+        <button type="button" class="link" disabled={!changed} onClick={() => { studio.settings.setGains(NEUTRAL_GAINS); }}>
           {t.reset}
         </button>
       </div>
@@ -30,7 +31,7 @@ export function Sliders({ studio }: { readonly studio: Studio }) {
             step="0.05"
             value={gains[part]}
             aria-valuetext={percent(gains[part], language.value)}
-            onInput={(event) => { studio.setGains({ ...gains, [part]: event.currentTarget.valueAsNumber }); }}
+            onInput={(event) => { studio.settings.setGains({ ...gains, [part]: event.currentTarget.valueAsNumber }); }}
           />
           <output aria-hidden="true">{percent(gains[part], language.value)}</output>
         </label>

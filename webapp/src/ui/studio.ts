@@ -1,16 +1,15 @@
 import { signal } from "@preact/signals";
-import { type Backend, type CreateEngine, type Engine, EngineError, type Frame, type Gains } from "../engine/types";
-import { CameraError } from "../media/camera";
+import { type Backend, type CreateEngine, EngineError, type Frame } from "../engine/types";
 import { checkPhoto, readPicture } from "../media/photo";
-import type { Recording } from "../media/recording";
 import type { Texts } from "../texts/language";
 import { EngineLink, problemOf } from "./engine-link";
 import { Inspector } from "./inspector";
-import { Lead } from "./lead";
-import { cameraNotice, type Notice, type Problem, problemNotice } from "./notice";
+import { Motions } from "./motions";
+import { type Notice, type Problem, problemNotice } from "./notice";
+import { OtherPhotos } from "./others";
 import type { Portrait } from "./portrait";
-import type { SaveSource } from "./save-job";
 import { fetchSample, type Sample } from "./samples";
+import { Settings, type WithEngine } from "./settings";
 
 /** What the page shows beside the portrait. */
 export type Phase =
@@ -21,12 +20,6 @@ export type Phase =
   | { readonly kind: "failed"; readonly problem: Problem };
 
 export type DialogName = "save" | "details" | "privacy" | "camera";
-export type Size = "auto" | 256 | 512 | 1024;
-
-export const FIRST_PRESET = "idle";
-/** Pixels; until the stage knows better. */
-const FIRST_SHOWN_SIDE = 1024;
-export const NEUTRAL_GAINS: Gains = { pose: 1, expression: 1, eyes: 1, lips: 1, gaze: 1 };
 
 const WORTH_A_RETRY: readonly Problem[] = ["download-failed", "bundle-broken", "device-lost", "engine-failed"];
 
@@ -38,21 +31,19 @@ export class Studio {
   readonly moving = signal(false);
   readonly playing = signal(true);
   readonly showOriginal = signal(false);
-  readonly preset = signal(FIRST_PRESET);
-  readonly gains = signal<Gains>(NEUTRAL_GAINS);
-  readonly size = signal<Size>("auto");
-  readonly backend = signal<Backend | "auto">("auto");
   readonly notice = signal<Notice | null>(null);
   /** Read out by screen readers, not shown. */
   readonly announcement = signal<(texts: Texts) => string>(() => "");
   readonly dialog = signal<DialogName | null>(null);
-  readonly recording = signal<Recording | null>(null);
   /** While a portrait is alive: another photo is being opened. */
   readonly opening = signal(false);
 
   readonly inspector = new Inspector(() => this.link.get());
   readonly link: EngineLink;
-  readonly lead: Lead;
+  readonly settings: Settings;
+  readonly motions: Motions;
+  /** More photos of the person whose portrait it is. */
+  readonly others: OtherPhotos;
   /** Draws frames; set by the stage. It must close the bitmap. */
   draw: (frame: Frame) => void = (frame) => { frame.bitmap.close(); };
   /** On which they are drawn. */
@@ -60,7 +51,6 @@ export class Studio {
   /** Of the motion, at the frame that is shown. */
   seconds = 0;
   #turn = 0;
-  #shownSide = FIRST_SHOWN_SIDE;
 
   constructor(create: CreateEngine, bundle: string, calm: boolean) {
     this.playing.value = !calm;
@@ -72,13 +62,18 @@ export class Studio {
     this.link.onRecovered = (report) => {
       this.notice.value = { kind: "info", text: (t) => t.notice.recovered(t.portrait.runsOn[report.chosen]) };
     };
-    this.lead = new Lead({
-      onCameraLost: (problem) => void this.#leadEnded(cameraNotice(problem)),
-      onNoFaceInVideo: () => void this.#leadEnded(problemNotice("video-without-face")),
-      onRecorded: (recording) => {
-        this.recording.value = recording;
-        this.dialog.value = "save";
-      },
+    this.settings = new Settings(this.#withEngine);
+    this.motions = new Motions({
+      link: this.link,
+      withEngine: this.#withEngine,
+      tell: (notice) => { this.notice.value = notice; },
+      alive: () => this.phase.value.kind === "alive",
+      onMotion: () => { this.setPlaying(true); },
+      onRecorded: () => { this.dialog.value = "save"; },
+    });
+    this.others = new OtherPhotos({
+      engine: () => this.link.get(),
+      announce: (text) => { this.announcement.value = text; },
     });
   }
 
@@ -130,6 +125,7 @@ export class Studio {
     if (portrait === null) return;
     const turn = this.#turn;
     this.portrait.value = { ...portrait, chosen: ids };
+    this.others.clear(); // they were of somebody else
     this.moving.value = false;
     this.phase.value = { kind: "working", what: "preparing" };
     try {
@@ -144,52 +140,13 @@ export class Studio {
     }
   }
 
+  /** Whether one face moves, and no other: more photos of that person can be added. */
+  get aloneAndAlive(): boolean {
+    return this.phase.value.kind === "alive" && this.portrait.value?.chosen.length === 1;
+  }
+
   changeFaces(): void {
     this.phase.value = { kind: "faces" };
-  }
-
-  async setPreset(name: string): Promise<void> {
-    this.lead.stop();
-    this.recording.value = null;
-    this.preset.value = name;
-    await this.#withEngine(async (engine) => {
-      await engine.setMotion({ kind: "preset", name });
-      this.setPlaying(true);
-    });
-  }
-
-  async leadByCamera(): Promise<void> {
-    this.notice.value = null;
-    await this.#withEngine(async (engine) => {
-      try {
-        await this.lead.startCamera(engine);
-        this.setPlaying(true);
-      } catch (error) {
-        if (!(error instanceof CameraError)) throw error;
-        this.notice.value = cameraNotice(error.problem, () => void this.leadByCamera());
-      }
-    });
-  }
-
-  async leadByVideo(file: File): Promise<void> {
-    this.notice.value = null;
-    if (this.phase.value.kind !== "alive") {
-      this.notice.value = problemNotice("photo-first");
-      return;
-    }
-    await this.#withEngine(async (engine) => {
-      try {
-        await this.lead.startVideo(file, engine);
-        this.recording.value = null;
-        this.setPlaying(true);
-      } catch {
-        this.notice.value = problemNotice("not-a-video");
-      }
-    });
-  }
-
-  stopLeading(): Promise<void> {
-    return this.setPreset(this.preset.value);
   }
 
   calibrate(): void {
@@ -199,49 +156,29 @@ export class Studio {
     });
   }
 
-  setGains(gains: Gains): void {
-    this.gains.value = gains;
-    void this.#withEngine((engine) => { engine.setGains(gains); });
-  }
-
-  setSize(size: Size): void {
-    this.size.value = size;
-    void this.#withEngine((engine) => { engine.setSize(size); });
-  }
-
-  /** How large the portrait is on the screen, in device pixels: larger frames would be wasted. */
+  /** How large the portrait is on the screen, in device pixels. */
   setShownSide(maxSide: number): void {
-    this.#shownSide = maxSide;
-    if (this.phase.value.kind === "alive") void this.#withEngine((engine) => { engine.setView({ show: "photo", maxSide }); });
-  }
-
-  /** What would be saved now. */
-  source(): SaveSource {
-    const recording = this.recording.value;
-    if (recording !== null) return { kind: "recording", recording, seconds: recording.seconds };
-    const leader = this.lead.leader.value;
-    if (leader?.kind === "video") return { kind: "video", file: leader.file, seconds: leader.video.duration };
-    const preset = this.link.presets.value.find(({ name }) => name === this.preset.value);
-    return { kind: "preset", seconds: preset?.seconds ?? 0 };
+    this.settings.setShownSide(maxSide, this.phase.value.kind === "alive");
   }
 
   /** The engine makes a file: a video that leads the portrait rests meanwhile. */
   async whileSaving<T>(work: () => Promise<T>): Promise<T> {
-    this.lead.setPlaying(false);
+    this.motions.lead.setPlaying(false);
     try {
       return await work();
     } finally {
-      this.lead.setPlaying(this.playing.value);
+      this.motions.lead.setPlaying(this.playing.value);
     }
   }
 
   async setBackend(backend: Backend | "auto"): Promise<void> {
-    const before = this.backend.value;
-    this.backend.value = backend;
+    const chosen = this.settings.backend;
+    const before = chosen.value;
+    chosen.value = backend;
     try {
       await this.link.setBackend(backend);
     } catch (error) {
-      this.backend.value = before;
+      chosen.value = before;
       this.notice.value = problemNotice(problemOf(error));
     }
   }
@@ -249,7 +186,7 @@ export class Studio {
   setPlaying(playing: boolean): void {
     this.playing.value = playing;
     this.showOriginal.value = false;
-    this.lead.setPlaying(playing);
+    this.motions.lead.setPlaying(playing);
     this.#run(playing);
   }
 
@@ -262,16 +199,20 @@ export class Studio {
   async retry(): Promise<void> {
     const portrait = this.portrait.value;
     this.notice.value = null;
-    this.lead.stop();
+    this.motions.lead.stop();
     this.link.restart();
     if (portrait === null) return this.warmUp();
+    const others = this.others.files;
     this.phase.value = { kind: "empty" };
     await this.openPhoto(portrait.file, portrait.name);
+    if (this.aloneAndAlive) await this.others.add(others);
   }
 
   async #search(portrait: Portrait, turn: number): Promise<void> {
     const engine = await this.link.get();
-    await this.#configure(engine);
+    const { lead, preset } = this.motions;
+    this.settings.configure(engine);
+    if (lead.leader.value === null) await engine.setMotion({ kind: "preset", name: preset.value });
     const opened = await engine.openPhoto(portrait.file);
     if (turn !== this.#turn) return;
     if (opened.faces.length === 0) throw new EngineError("no-face", "No face was found.");
@@ -282,14 +223,6 @@ export class Studio {
       this.phase.value = { kind: "faces" };
       this.announcement.value = (t) => t.faces.heading(opened.faces.length);
     }
-  }
-
-  /** A new engine knows nothing of what was set before. */
-  async #configure(engine: Engine): Promise<void> {
-    engine.setGains(this.gains.value);
-    engine.setSize(this.size.value);
-    engine.setView({ show: "photo", maxSide: this.#shownSide });
-    if (this.lead.leader.value === null) await engine.setMotion({ kind: "preset", name: this.preset.value });
   }
 
   #openingFailed(problem: Problem, former: Portrait | null): void {
@@ -307,7 +240,8 @@ export class Studio {
     this.portrait.value = portrait;
     this.moving.value = false;
     this.showOriginal.value = false;
-    this.recording.value = null;
+    this.motions.recording.value = null;
+    this.others.clear();
   }
 
   #show(frame: Frame): void {
@@ -336,17 +270,12 @@ export class Studio {
     return this.worthARetry(problem) ? () => void this.retry() : undefined;
   }
 
-  async #leadEnded(notice: Notice): Promise<void> {
-    await this.stopLeading();
-    this.notice.value = notice;
-  }
-
-  async #withEngine(work: (engine: Engine) => void | Promise<void>): Promise<void> {
+  readonly #withEngine: WithEngine = async (work) => {
     try {
       await work(await this.link.get());
     } catch (error) {
       const problem = problemOf(error);
       this.notice.value = problemNotice(problem, this.#retryAfter(problem));
     }
-  }
+  };
 }

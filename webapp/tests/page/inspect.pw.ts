@@ -56,7 +56,7 @@ test.afterAll(async () => { await browser.close(); });
 const report = (name: string) => page.getByRole("article", { name, exact: true });
 
 async function choose(...names: string[]): Promise<void> {
-  await page.locator("input[type=file][multiple]").setInputFiles(names.map((name) => resolve(folder, name)));
+  await page.locator(".inspect input[type=file]").setInputFiles(names.map((name) => resolve(folder, name)));
 }
 
 test("the footer leads there by keyboard, and it is accessible", async () => {
@@ -142,10 +142,10 @@ test("without what reads credentials there is one sentence, and then another try
   const { page, context } = await visit(browser, { asleep: true, serviceWorkers: "block" });
   await context.route("**/credentials/*.wasm", (route) => route.abort());
   await page.goto(`${page.url()}#inspect`);
-  await page.locator("input[type=file][multiple]").setInputFiles(join(folder, "clip.gif"));
+  await page.locator(".inspect input[type=file]").setInputFiles(join(folder, "clip.gif"));
   await expect(page.getByRole("alert").filter({ hasText: "not on this device yet" })).toBeVisible();
   await context.unroute("**/credentials/*.wasm");
-  await page.locator("input[type=file][multiple]").setInputFiles(join(folder, "clip.gif"));
+  await page.locator(".inspect input[type=file]").setInputFiles(join(folder, "clip.gif"));
   await expect(page.getByRole("article")).toContainText("self-signed");
   await context.close();
 });

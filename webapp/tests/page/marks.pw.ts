@@ -96,7 +96,7 @@ test("a copy that lost its manifest is known by its watermark, in the site as we
   const { message } = inspect(file).watermark ?? {};
   expect(watermark).toMatchObject({ found: true, message });
   await page.getByRole("link", { name: "Inspect a file" }).click();
-  await page.locator("input[type=file][multiple]").setInputFiles([file, stripped, ASTRONAUT]);
+  await page.locator(".inspect input[type=file]").setInputFiles([file, stripped, ASTRONAUT]);
   await expect(page.getByRole("article").nth(0)).toContainText(`found: ${message}`);
   await expect(page.getByRole("article").nth(0)).toContainText("the manifest states the same");
   await expect(page.getByRole("article").nth(1)).toContainText("absent");
