@@ -112,7 +112,7 @@ async function takeAll(browser, folder, wanted) {
       for (const colorScheme of SCHEMES) {
         await page.setViewportSize(viewport);
         await page.emulateMedia({ colorScheme });
-        if (state in IN_SIGHT) await page.locator(IN_SIGHT[state]).scrollIntoViewIfNeeded();
+        if (state in IN_SIGHT) await page.locator(IN_SIGHT[state]).evaluate((element) => { element.scrollIntoView({ block: "end" }); });
         await page.waitForTimeout(600);
         await page.screenshot({ path: join(folder, `${state}-${size}-${colorScheme}.png`) });
       }
