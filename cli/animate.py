@@ -1,6 +1,7 @@
 """`vivant animate`: photos become clips."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -70,6 +71,10 @@ def animate_command(
     photos: Annotated[
         list[Path] | None, typer.Argument(metavar="[PHOTO]...", help="Pictures of people.", show_default="a sample")
     ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PHOTO", help="Another photo of the same person, one that shows the teeth; repeatable."),
+    ] = None,
     motion: Annotated[
         str, typer.Option("--motion", "-m", help="A preset's name, a .safetensors track, or a video of a face.")
     ] = DEFAULT_MOTION,
@@ -135,6 +140,8 @@ def animate_command(
 
     vivant animate anna.jpg --motion me.mp4 -o anna.gif  driven by a video
 
+    vivant animate anna.jpg --also anna-laughs.jpg       with her own teeth
+
     vivant animate group.jpg --face all --loop 3
 
     vivant animate anna.jpg ben.jpg -o clips/            one clip for each
@@ -146,7 +153,9 @@ def animate_command(
     settings = Settings(
         _as_which(which), None if size is SizeChoice.auto else int(size.value), gains, loop, label, thumbnail
     )
-    photos = photos or [SAMPLE]
+    photos, also = photos or [SAMPLE], also or []
+    if also and len(photos) > 1:
+        raise typer.BadParameter("--also goes with one photo: its person's.")
     motion_name = Path(motion).stem if Path(motion).suffix else motion
     jobs = plan_outputs(photos, motion_name, output)
     credentials = find_credentials(certificate, key) if certificate or key else None
@@ -156,7 +165,7 @@ def animate_command(
     failed = 0
     for photo, (target, folder) in zip(photos, jobs, strict=True):
         try:
-            _animate_one(bundle, photo, played, target, folder, settings, credentials, json_summary)
+            _animate_one(bundle, photo, played, target, folder, settings, credentials, json_summary, also)
         except VivantError as error:
             if len(photos) == 1:
                 raise
@@ -205,9 +214,10 @@ def _animate_one(
     settings: Settings,
     credentials: Credentials | None,
     as_json: bool,
+    also: Sequence[Path],
 ) -> None:
     with progress_bar() as progress:
-        summary = animate(bundle, photo, motion, target, folder, settings, progress, credentials)
+        summary = animate(bundle, photo, motion, target, folder, settings, progress, credentials, also)
     for line in summary.notes:
         note(line)
     if as_json:

@@ -38,7 +38,7 @@ def export_command(
     size: Annotated[
         int | None, typer.Option(help="Side of the rendered square, fixed in the graphs.", show_default="any")
     ] = None,
-    photos: Annotated[int, typer.Option(help="Photos of a person that `encode` takes.")] = 1,
+    photos: Annotated[int, typer.Option(help="How many photos of a person hosts may take.")] = 32,
     calibration: Annotated[
         list[Path] | None,
         typer.Option(help="Pictures of faces to calibrate int8 on. May be repeated.", show_default="samples"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..runtime.session import Bundle
-from .options import ExportError, ExportOptions, Precision, Target
+from .options import MAX_PHOTOS, ExportError, ExportOptions, Precision, Target
 
 __all__ = ["ExportError", "ExportOptions", "Precision", "Target", "export"]
 
@@ -18,7 +18,7 @@ def export(
     precision: Precision | Sequence[Precision] = "fp32",
     target: Target = "all",
     size: int | None = None,
-    photos: int = 1,
+    photos: int = MAX_PHOTOS,
     calibration: Sequence[Path | str] = (),
     max_loss: float = 0.15,
 ) -> Bundle:

@@ -28,7 +28,7 @@ from .half_weights import store_half
 from .integrity import digest_of
 from .metadata import stamp, tool_versions
 from .motion_graphs import build_motion_graphs
-from .options import ExportOptions, Variant
+from .options import MAX_PHOTOS, ExportOptions, Variant
 from .quantize import Search, search_layers
 from .signatures import TOLERANCES
 from .tracker import build_tracker_graphs
@@ -45,12 +45,12 @@ CALIBRATION_FRAMES = 12  # of each photo
 # Pictures are read whole first; then as if up to 40 % of their longer side had been cut off, or a margin added. Steps
 # of 2.5 % leave the pattern at most 0.4 cells out of place at the border.
 SCALES = (1.0, *(round(1.025**-k, 4) for k in range(1, 21)), *(round(1.025**k, 4) for k in range(1, 8)))
-SEARCH = {"scales": SCALES, "threshold": 0.33, "frames": 16, "search_frames": 2}
+SEARCH = {"scales": SCALES, "threshold": 0.31, "frames": 16, "search_frames": 2}
 THRESHOLDS = {"presence": 0.5, "min_face": 40, "max_yaw_degrees": 60}
 # What the Python host does around the graphs, for hosts in other languages to do alike.
 HOST = {
     "gains": [field.name for field in fields(Gains)],
-    "photo": {"max_side": images.MAX_SIDE, "max_megapixels": images.MAX_MEGAPIXELS, "max_count": 1},
+    "photo": {"max_side": images.MAX_SIDE, "max_megapixels": images.MAX_MEGAPIXELS, "max_count": MAX_PHOTOS},
     "faces": {
         "eye_corners": faces.OUTER_EYE_CORNERS,
         "looks": faces.REFINEMENTS,
@@ -69,7 +69,7 @@ HOST = {
 LICENCES = {
     "code": "Apache-2.0",
     "detect, detect_far, track, matte": "Apache-2.0 (converted from MediaPipe's models, © Google)",
-    "encode, render, watermark_embed, watermark_read, watermark_decode": (
+    "encode, refer, render, watermark_embed, watermark_read, watermark_decode": (
         "CC-BY-NC-4.0, research and non-commercial use: the training data allows no more"
     ),
     "head, motion, retarget, paste": "Apache-2.0 (the canonical face is MediaPipe's)",

@@ -13,6 +13,7 @@ from ..models.student import Encoded, Student
 from .to_onnx import export_graph
 
 ENCODED_NAMES = Encoded._fields
+REFERRED_NAMES = ("reference_mouth", "reference_lips", "suitability")
 
 
 class EncodeGraph(nn.Module):
@@ -25,6 +26,19 @@ class EncodeGraph(nn.Module):
     def forward(self, image: Tensor, landmarks: Tensor, region: Tensor, matte: Tensor, size: Tensor) -> Encoded:
         photo = image.permute(2, 0, 1).unsqueeze(0).float() * (1.0 / 255.0)
         return self.student.encode(photo, landmarks, region, matte, size)  # type: ignore[arg-type] (traced)
+
+
+class ReferGraph(nn.Module):
+    """image uint8 [H, W, 3], landmarks [478, 3] of another photo, `mouth` and `points` of the main one → see
+    `Student.refer`."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student
+
+    def forward(self, image: Tensor, landmarks: Tensor, mouth: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        photo = image.permute(2, 0, 1).unsqueeze(0).float() * (1.0 / 255.0)
+        return self.student.refer(photo, landmarks, mouth, points)
 
 
 class RenderGraph(nn.Module):
@@ -95,11 +109,14 @@ TEXTURE_AXES = {"texture": {2: "T", 3: "T"}, "alpha": {2: "S", 3: "S"}}  # T = 2
 
 
 def build_student_graphs(student: Student) -> dict[str, onnx.ModelProto]:
-    """The graphs `encode`, `render` and `paste`, with the inputs and outputs that docs/architecture.md lists."""
+    """The graphs `encode`, `refer`, `render`, `paste`, with the inputs and outputs that docs/architecture.md lists."""
     inputs = _example()
     return {
         "encode": export_graph(
             EncodeGraph(student), inputs, ENCODED_NAMES, {"image": {0: "H", 1: "W"}, **TEXTURE_AXES}
+        ),
+        "refer": export_graph(
+            ReferGraph(student), _example_of_another(student), REFERRED_NAMES, {"image": {0: "H", 1: "W"}}
         ),
         "render": _export_render(RenderGraph(student), student),
         "paste": export_graph(
@@ -125,6 +142,19 @@ def _example() -> dict[str, Tensor]:
         "region": torch.tensor([128.0, 128.0, 256.0, 0.0]),
         "matte": torch.rand(1, 1, 256, 256, generator=generator),
         "size": torch.tensor(288),
+    }
+
+
+def _example_of_another(student: Student) -> dict[str, Tensor]:
+    """Inputs of `refer`."""
+    inputs = _example()
+    with torch.no_grad():
+        encoded = Encoded(*EncodeGraph(student)(*inputs.values()))
+    return {
+        "image": inputs["image"],
+        "landmarks": inputs["landmarks"],
+        "mouth": encoded.mouth,
+        "points": encoded.points,
     }
 
 

@@ -14,7 +14,7 @@ Target = Literal["webgpu", "wasm", "all"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 TARGETS: Final[tuple[Target, ...]] = get_args(Target)
 SIZES: Final = (256, 1024)
-MAX_PHOTOS: Final = 1  # the student encodes one photo
+MAX_PHOTOS: Final = 32  # of one person
 WHY_NOT: Final = {
     ("webgpu", "int8"): "quantised operators leave the GPU; int8 is for wasm",
     ("wasm", "fp16"): "WebAssembly computes half precision in single: no gain; fp16 is for webgpu",
@@ -46,7 +46,7 @@ class ExportOptions:
         target: `webgpu` or `wasm` makes a bundle for that one kind of host, whose `render` is the one that was asked
             for. `all` makes a bundle whose own `render` is portable fp32, and lists others as `variants`.
         size: pixels on a side of the rendered square, fixed in the graphs; None leaves it to the host.
-        photos: how many photos of one person `encode` takes; this student takes one.
+        photos: how many photos of one person hosts may take: the one that is animated, and others for `refer`.
         calibration: pictures of faces for int8; the shipped samples by default.
         max_loss: what int8 may cost, mean grey levels against fp32 in mouth, eyes and the whole frame, each.
 
@@ -57,7 +57,7 @@ class ExportOptions:
     precisions: tuple[Precision, ...] = ("fp32",)
     target: Target = "all"
     size: int | None = None
-    photos: int = 1
+    photos: int = MAX_PHOTOS
     calibration: Sequence[Path] = ()
     max_loss: float = 0.15
 
@@ -74,7 +74,7 @@ class ExportOptions:
         if self.size is not None and not SIZES[0] <= self.size <= SIZES[1]:
             raise ExportError(f"A size is {SIZES[0]} to {SIZES[1]} pixels, not {self.size}.")
         if not 1 <= self.photos <= MAX_PHOTOS:
-            raise ExportError(f"This student encodes {MAX_PHOTOS} photo of a person, not {self.photos}.")
+            raise ExportError(f"A student takes 1 to {MAX_PHOTOS} photos of a person, not {self.photos}.")
 
     @property
     def own(self) -> Variant:

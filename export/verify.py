@@ -28,7 +28,7 @@ from ..runtime.session import Bundle, Tensors
 from ..runtime.tracks import MotionTrack
 from .bundle import WATERMARK, WEIGHTS
 from .frames import Frame, make_frames
-from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, RenderGraph
+from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, ReferGraph, RenderGraph
 from .half import emulate_half
 from .integrity import check_bundle, read_entry
 from .quality import Loss, measure_loss, render_all
@@ -133,6 +133,7 @@ def verify_bundle(
         "motion": Motion(),
         "retarget": Retarget(),
         "encode": EncodeGraph(student),
+        "refer": ReferGraph(student),
         "render": RenderGraph(student),
         "paste": PasteGraph(),
         "watermark_embed": EmbedGraph(watermark),
@@ -204,6 +205,10 @@ def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray, seed
         feeds = {"image": photo, "landmarks": face.landmarks, "region": region, "matte": matte}
         feeds["size"] = np.array(size, np.int64)
         encoded = compare("encode", feeds)
+        # A stranger's photo would do: mirrored, the photo is another one.
+        mirrored = np.ascontiguousarray(photo[:, ::-1])
+        other = {"image": mirrored, "landmarks": find_faces(bundle, mirrored)[0].landmarks}
+        compare("refer", other | {"mouth": encoded["mouth"], "points": encoded["points"]})
         with torch.no_grad():
             reference = compare.modules["encode"](*(torch.tensor(value) for value in feeds.values()))
         for target in _targets(bundle, compare, face.landmarks, seeds):

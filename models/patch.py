@@ -45,7 +45,6 @@ MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
 EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.09)
 INSIDE_SIGMA = 0.15  # between the lips
 EYEBALL_SIGMA = 0.15  # the eyeball turns as one piece
-HIDDEN_LEVEL = 0.35  # brightness of the inside of a mouth before it is painted, of the mouth's surroundings
 MAX_SHIFT = 0.12  # how far a painter may move what the geometry brought, patch coordinates
 
 
@@ -110,8 +109,8 @@ def mouth_flow(source: Tensor, target: Tensor) -> Tensor:
     source, target [B, 478, 2] in patch coordinates; [B, 2, n, n].
     """
     opening = F.avg_pool2d(fill_polygon(target[:, lm.LIPS_INNER], MOUTH.size), 3, 1, 1)
-    lips = _assigned_flow(MOUTH, MOUTH.sigma, source[:, anchors.MOUTH], target[:, anchors.MOUTH])
-    inside = _assigned_flow(MOUTH, INSIDE_SIGMA, source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
+    lips = assigned_flow(MOUTH, MOUTH.sigma, source[:, anchors.MOUTH], target[:, anchors.MOUTH])
+    inside = assigned_flow(MOUTH, INSIDE_SIGMA, source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
     return torch.lerp(lips, inside, opening)
 
 
@@ -125,11 +124,12 @@ def eye_flow(source: Tensor, target: Tensor, left: bool) -> Tensor:
     ball = anchors.LEFT_EYEBALL if left else anchors.RIGHT_EYEBALL
     opening = fill_polygon(target[:, lm.LEFT_EYE if left else lm.RIGHT_EYE], EYE.size)
     opening = F.avg_pool2d(opening, 3, 1, 1)
-    lid_flow = _assigned_flow(EYE, EYE.sigma, source[:, lids], target[:, lids])
-    return torch.lerp(lid_flow, _assigned_flow(EYE, EYEBALL_SIGMA, source[:, ball], target[:, ball]), opening)
+    lid_flow = assigned_flow(EYE, EYE.sigma, source[:, lids], target[:, lids])
+    return torch.lerp(lid_flow, assigned_flow(EYE, EYEBALL_SIGMA, source[:, ball], target[:, ball]), opening)
 
 
-def _assigned_flow(config: PatchConfig, sigma: float, source: Tensor, target: Tensor) -> Tensor:
+def assigned_flow(config: PatchConfig, sigma: float, source: Tensor, target: Tensor) -> Tensor:
+    """Backward flow that takes anchors from target to source [B, A, 2], patch coordinates: [B, 2, n, n]."""
     grid = pixel_grid(config.flow_size, source.device)
     flow = soft_assignment(grid, target, sigma) @ (source - target)
     flow = flow.transpose(1, 2).reshape(-1, 2, config.flow_size, config.flow_size)
@@ -153,24 +153,30 @@ class PatchMasks(NamedTuple):
     hidden: Tensor
 
 
-def cover_hidden(warped: Tensor, source: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+def cover_hidden(warped: Tensor, cover: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
     """Replace what geometry cannot bring: a warp into an opened mouth shows stretched lips.
 
     Args:
-        warped, source: [B, 3, n, n] 0..1. hidden: [B, 1, n, n].
+        warped: [B, 3, n, n] 0..1. cover: what replaces it, see `mouth_inside`. hidden: [B, 1, n, n].
 
     Returns:
         the picture with the hidden part replaced, and the part that replaces it, both [B, 3, n, n].
     """
-    dark = hidden * (HIDDEN_LEVEL * source.mean((2, 3), keepdim=True))
-    return warped * (1.0 - hidden) + dark, dark
+    part = hidden * cover
+    return warped * (1.0 - hidden) + part, part
 
 
-def _opened(source: Tensor, target: Tensor) -> Tensor:
-    """1 where the target's mouth is open and the source's is not, 0 where the source's shows enough: [B, 1, 1, 1]."""
-    upper, lower = lm.LIPS_INNER[1:10], lm.LIPS_INNER[:10:-1]
-    before, after = ((p[:, lower] - p[:, upper]).square().sum(-1).add(1e-12).sqrt().mean(1) for p in (source, target))
-    return ((0.75 - before / (after + 1e-3)) * 2.0).clamp(0.0, 1.0).reshape(-1, 1, 1, 1)
+def mouth_gap(lips: Tensor) -> Tensor:
+    """How far the lips are apart: inner lips [B, 20, 2] → the mean over their length [B], in the same unit."""
+    upper, lower = lips[:, 1:10], lips[:, 11:].flip(1)  # the ring's points 0 and 10 are the corners
+    return (lower - upper).square().sum(-1).add(1e-12).sqrt().mean(1)
+
+
+def opened(source: Tensor, target: Tensor) -> Tensor:
+    """1 where the target's mouth is open and the source's is not, 0 where the source's shows enough: [B, 1, 1, 1].
+
+    source, target: inner lips [B, 20, 2]."""
+    return ((0.75 - mouth_gap(source) / (mouth_gap(target) + 1e-3)) * 2.0).clamp(0.0, 1.0).reshape(-1, 1, 1, 1)
 
 
 def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size, own: Tensor | None = None) -> PatchMasks:
@@ -184,12 +190,12 @@ def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size, own: Ten
     filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 2, size, size)
     own = fill_polygon(source[:, lm.LIPS_INNER], size) if own is None else own
     # Folds and shadows around the lips move with them: about a tenth of the eye distance belongs to the mouth.
-    region = dilate_and_feather(filled[:, 1:], 10, 4) * _window(size, source.device)
-    hidden = F.avg_pool2d(filled[:, :1], 3, 1, 1) * _opened(source, target)
+    region = dilate_and_feather(filled[:, 1:], 10, 4) * patch_window(size, source.device)
+    hidden = F.avg_pool2d(filled[:, :1], 3, 1, 1) * opened(source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
     return PatchMasks(torch.cat([own, filled], 1), region, hidden)
 
 
-def _window(size: int, device: torch.device) -> Tensor:
+def patch_window(size: int, device: torch.device) -> Tensor:
     """A round window that fades to 0 at the patch's border: [1, 1, n, n]."""
     radius = pixel_grid(size, device).square().sum(-1).sqrt().reshape(1, 1, size, size)
     return ((0.98 - radius) / 0.3).clamp(0.0, 1.0)
@@ -199,7 +205,7 @@ def eye_masks(
     source: Tensor, target: Tensor, size: int = EYE.size, left: bool = False, own: Tensor | None = None
 ) -> PatchMasks:
     """Channels: source's eye opening and iris, target's opening and iris. Arguments as for `mouth_masks`."""
-    window = _window(size, source.device).expand(source.shape[0], -1, -1, -1)
+    window = patch_window(size, source.device).expand(source.shape[0], -1, -1, -1)
     own = eye_shape(source, size, left) if own is None else own
     return PatchMasks(torch.cat([own, eye_shape(target, size, left)], 1), window, torch.zeros_like(window))
 
@@ -244,6 +250,7 @@ class PatchPainter(nn.Module):
 
     def __init__(self, config: PatchConfig) -> None:
         super().__init__()
+        self.widths = config.widths
         c0, c1, c2 = config.widths
         self.enter = ConvBlock(6 + config.masks, c0, 4, 2)
         self.turned = nn.Linear(4, c2)

@@ -9,7 +9,7 @@ compose at 256 × 256, then warp the photo's own pixels at full size.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,15 +20,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .anchors import FACE
-from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled, upsample
-from .geometry import normalise_points, pixel_axis, pixel_grid, sample
+from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled
+from .geometry import normalise_points, pixel_grid, sample
 from .landmarks import LIPS_INNER
 from .layers import fold_norms
+from .mouth_inside import MouthReference, in_the_light_of, seen_inside
 from .patch import (
     EYE,
     MOUTH,
+    PatchConfig,
     PatchFrame,
-    PatchMasks,
     PatchPainter,
     both_eyes,
     cover_hidden,
@@ -39,18 +40,16 @@ from .patch import (
     head_slopes,
     mouth_flow,
     mouth_frame,
+    mouth_gap,
     mouth_masks,
     warp_patch,
 )
 from .polygon import fill_polygon
 from .refiner import FlowRefiner, RefinerConfig
+from .tiles import Tile, place, tile_of
 
-MAP_SIZE = 256  # raster on which motion and patches are put together
-PLACED = 160  # of it, what holds mouth and eyes: 2.5 eye distances of the photo on a side; they take 1.8 or less
-# How much of the refiner's shade gives way under a patch. The painters do not see the head turn towards the light, the
-# refiner does: half of its shade lowered mouth and eye L1 of held-out people by 0.7 % against none of it, or all.
-SHADE_UNDER_PATCH = 0.5
 FIRST_WIDTHS = (32, 64, 96, 128)  # of the refiner in files that do not state them
+FIRST_PAINTERS = {"mouth": (32, 64, 96), "eye": (24, 48, 64)}  # the same of the painters
 _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
 
 
@@ -60,7 +59,8 @@ class Encoded(NamedTuple):
     texture [1, 3, 2S − 1, 2S − 1] about 0..1 (see `double_texture`); alpha [1, 1, S, S] 0..1, fades out at the square's
     border; features [1, 28, 64, 64] (RGB, matte, learnt);
     plate [1, 3, 64, 64]; points [1, 478, 3] normalised landmarks; square [4] the region, pixels; mouth [1, 3, 96, 96];
-    eyes [2, 3, 64, 64] (right, left, the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_mask [2, 2, 64, 64].
+    eyes [2, 3, 64, 64] (right, left, the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_mask [2, 2, 64, 64];
+    reference_mouth [1, 3, 96, 96], reference_lips [1, 20, 2]: its own mouth, or what `refer` took from another photo.
     """
 
     texture: Tensor
@@ -73,14 +73,8 @@ class Encoded(NamedTuple):
     eyes: Tensor
     mouth_mask: Tensor
     eye_mask: Tensor
-
-
-class Tile(NamedTuple):
-    """Painted patches, ready to be placed: where they belong, and maps [B, 7, n, n]: flow · m, colour to add, m, what
-    is hidden; B is 1 (mouth) or 2 (right and left eye)."""
-
-    maps: Tensor
-    frame: PatchFrame
+    reference_mouth: Tensor
+    reference_lips: Tensor
 
 
 def sample_photo(photo: Tensor, where: Tensor, pixels_per_step: Tensor) -> Tensor:
@@ -106,11 +100,16 @@ def sample_photo(photo: Tensor, where: Tensor, pixels_per_step: Tensor) -> Tenso
 class Student(nn.Module):
     """Refiner and painters under one roof."""
 
-    def __init__(self, config: RefinerConfig = RefinerConfig()) -> None:  # noqa: B008 (frozen)
+    def __init__(
+        self,
+        config: RefinerConfig = RefinerConfig(),  # noqa: B008 (frozen)
+        mouth: PatchConfig = MOUTH,
+        eye: PatchConfig = EYE,
+    ) -> None:
         super().__init__()
         self.refiner = FlowRefiner(config)
-        self.mouth = PatchPainter(MOUTH)
-        self.eye = PatchPainter(EYE)
+        self.mouth = PatchPainter(mouth)
+        self.eye = PatchPainter(eye)
 
     def encode(self, photo: Tensor, landmarks: Tensor, region: Tensor, matte: Tensor, size: int) -> Encoded:
         """Once per photo.
@@ -140,7 +139,27 @@ class Student(nn.Module):
             torch.cat(eyes),
             fill_polygon(own_mouth[:, LIPS_INNER], MOUTH.size),
             eye_shape(eye_places.to_patch(pair), EYE.size, left=False),
+            mouth,
+            own_mouth[:, LIPS_INNER],
         )
+
+    def refer(self, photo: Tensor, landmarks: Tensor, mouth: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What another photo of the same person tells of the inside of the mouth.
+
+        Args:
+            photo: [1, 3, H, W] 0..1. landmarks: [478, 3] pixels. mouth, points: of the main photo, see `Encoded`.
+
+        Returns:
+            `reference_mouth` and `reference_lips`, to be put in the place of the main photo's, and how suitable they
+            are []: how far the lips are apart, less what the head is turned otherwise.
+        """
+        pixels = landmarks[None, :, :2]
+        frame = mouth_frame(pixels)
+        own, main = frame.to_patch(pixels), mouth_frame(points[..., :2]).to_patch(points[..., :2])
+        picture = in_the_light_of(self._cut_patch(photo, frame, MOUTH.size), own, mouth, main)
+        turned = (head_slopes(landmarks[None]) - head_slopes(points)).abs().sum()
+        lips = own[:, LIPS_INNER]
+        return picture, lips, mouth_gap(lips)[0] * (1.0 - turned).clamp_min(0.0)
 
     def forward(self, encoded: Encoded, target: Tensor) -> Tensor:
         """One frame. target [478, 3] photo pixels → [1, 4, S, S] RGBA, 0..1, not clamped."""
@@ -157,7 +176,7 @@ class Student(nn.Module):
         points = normalise_points(target.unsqueeze(0), encoded.square.unsqueeze(0))
         motion = self.refiner(encoded.features, encoded.points[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
-        return self._place(coarse, self._mouth_tile(encoded, points), self._eye_tiles(encoded, points), whole)
+        return place(coarse, self._mouth_tile(encoded, points), self._eye_tiles(encoded, points), whole)
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
         # A traced size is a tensor, which torch's types do not know.
@@ -175,9 +194,11 @@ class Student(nn.Module):
         flow = mouth_flow(p, q)
         masks = mouth_masks(p, q, own=encoded.mouth_mask)
         slopes = torch.cat([head_slopes(encoded.points), head_slopes(target)], 1)
-        warped, dark = cover_hidden(warp_patch(encoded.mouth, flow), encoded.mouth, masks.hidden)
+        reference = MouthReference(encoded.reference_mouth, encoded.reference_lips)
+        inside = seen_inside(reference, encoded.mouth, p[:, LIPS_INNER], q[:, LIPS_INNER])
+        warped, covered = cover_hidden(warp_patch(encoded.mouth, flow), inside, masks.hidden)
         painted = self.mouth(warped, encoded.mouth, masks, slopes)
-        return _tile(flow + painted.shift, painted.add + dark, masks, before, after)
+        return tile_of(flow + painted.shift, painted.add + covered, masks, before, after)
 
     def _eye_tiles(self, encoded: Encoded, target: Tensor) -> Tile:
         own, now = both_eyes(encoded.points), both_eyes(target)
@@ -187,82 +208,7 @@ class Student(nn.Module):
         masks = eye_masks(p, q, own=encoded.eye_mask)
         slopes = torch.cat([head_slopes(own), head_slopes(now)], 1)
         painted = self.eye(warp_patch(encoded.eyes, flow), encoded.eyes, masks, slopes)
-        return _tile(flow + painted.shift, painted.add, masks, before, after)
-
-    def _place(self, coarse: Maps, mouth: Tile, eyes: Tile, whole: bool) -> Maps:
-        """Put the tiles into the maps. They share one atlas (mouth left, eyes right), so that one GridSample places
-        them all, and only where they are: in a part of the maps of `PLACED` pixels on a side, or in the `whole`."""
-        column = eyes.maps.transpose(0, 1).reshape(1, -1, 2 * EYE.size, EYE.size)
-        atlas = torch.cat([F.pad(mouth.maps, (0, 0, 0, 2 * EYE.size - MOUTH.size)), column], 3)
-        frames = PatchFrame(*(torch.cat(parts) for parts in zip(mouth.frame, eyes.frame, strict=True)))
-        stacked = upsample(torch.cat([coarse.flow, coarse.keep, coarse.add], 1), MAP_SIZE)
-        axis, window = pixel_axis(MAP_SIZE), border_window(MAP_SIZE)
-        if whole:
-            placed = F.grid_sample(atlas, _atlas_coordinates(frames, axis, axis), align_corners=False)
-            return Maps(*_laid_over(stacked, placed, window).split([2, 1, 3], 1))
-        left, top = _corner(frames)
-        across, down = slice(left, left + PLACED), slice(top, top + PLACED)
-        placed = F.grid_sample(atlas, _atlas_coordinates(frames, axis[across], axis[down]), align_corners=False)
-        part = stacked[:, :, down, across]
-        fade = (4.0 * border_window(PLACED)).clamp_max(1.0)  # a tile that reaches out of the part ends softly
-        change = _laid_over(part, placed, window[:, :, down, across] * fade) - part
-        rest = MAP_SIZE - PLACED
-        return Maps(*(stacked + F.pad(change, (left, rest - left, top, rest - top))).split([2, 1, 3], 1))
-
-
-def _corner(frames: PatchFrame) -> tuple[int, int]:
-    """The first column and row of the part of the maps in whose middle all tiles lie."""
-    reach = frames.axes.abs().sum(1)
-    middle = 0.5 * ((frames.centre - reach).amin(0) + (frames.centre + reach).amax(0))
-    corner = ((middle + 1.0) * (0.5 * MAP_SIZE) - 0.5 * PLACED).clamp(0, MAP_SIZE - PLACED).long()
-    if torch.onnx.is_in_onnx_export():  # numbers would become constants
-        return corner[0], corner[1]  # type: ignore[return-value]
-    return int(corner[0]), int(corner[1])
-
-
-def _laid_over(stacked: Tensor, placed: Tensor, window: Tensor) -> Tensor:
-    """Maps [1, 6, h, w] (flow, keep, add) with the tiles' [1, 7, h, w] in them; window [1, 1, h, w]: see `compose`."""
-    cover = placed[:, 5:6] * window
-    return torch.cat(
-        [
-            stacked[:, :2] * (1.0 - cover) + placed[:, :2] * window,
-            stacked[:, 2:3] * (1.0 - cover) + cover - placed[:, 6:] * window,
-            stacked[:, 3:] * (1.0 - SHADE_UNDER_PATCH * cover) + placed[:, 2:5] * window,
-        ],
-        1,
-    )
-
-
-def _atlas_coordinates(frames: PatchFrame, x: Tensor, y: Tensor) -> Tensor:
-    """Where the points of a raster lie in the atlas: [1, h, w, 2]; far outside if in no tile.
-
-    frames: of the three tiles, normalised. x [w], y [h]: the raster's columns and rows, normalised.
-    """
-    extent = torch.tensor([MOUTH.size + EYE.size, 2.0 * EYE.size])
-    sides = torch.tensor([[MOUTH.size], [EYE.size], [EYE.size]])
-    corners = torch.tensor([[0.0, 0.0], [MOUTH.size, 0.0], [MOUTH.size, EYE.size]])
-    scale, offset = sides / extent, (2.0 * corners + sides) / extent - 1.0  # [3, 2]
-    inverse = frames.axes / frames.axes.square().sum(-1, keepdim=True)
-    # Coordinate k of the raster in the frame of tile t: slope · (x, y) + constant; k leads.
-    slope = inverse.transpose(0, 1)[..., None, None, :]
-    constant = -(inverse * frames.centre[:, None]).sum(-1).T[..., None, None]
-    own = slope[..., 0] * x + (slope[..., 1] * y[:, None] + constant)  # [2, 3, h, w]
-    inside = (torch.maximum(own[0].abs(), own[1].abs()) < 1.0).float()
-    far = 3.0
-    where = (inside * (own * scale.T[..., None, None] + (offset.T[..., None, None] + far))).sum(1) - far
-    return where.permute(1, 2, 0).unsqueeze(0)
-
-
-def _tile(flow: Tensor, painted: Tensor, masks: PatchMasks, before: PatchFrame, after: PatchFrame) -> Tile:
-    """Patch coordinates → the square's: where the tile's pixels look in the source minus where they are."""
-    size = flow.shape[-1]
-    grid = pixel_grid(size, flow.device)
-    looked = before.from_patch(grid + flow.permute(0, 2, 3, 1).reshape(len(flow), -1, 2))
-    moved = (looked - after.from_patch(grid)).reshape(-1, size, size, 2).permute(0, 3, 1, 2)
-    # Fade to nothing at the tile's border, or neighbours in the atlas would bleed in.
-    fade = ((1.0 - grid.abs().amax(-1)) * 12.0).clamp(0.0, 1.0).reshape(1, 1, size, size)
-    cover = masks.region * fade
-    return Tile(torch.cat([moved * cover, painted * fade, cover, masks.hidden * fade], 1), after)
+        return tile_of(flow + painted.shift, painted.add, masks, before, after)
 
 
 def save_student(student: Student, path: Path, record: str) -> None:
@@ -270,7 +216,8 @@ def save_student(student: Student, path: Path, record: str) -> None:
     tensors = {k: v.half() if v.dtype.is_floating_point else v for k, v in student.state_dict().items()}
     temporary = path.with_suffix(".tmp")
     refiner = json.dumps(asdict(student.refiner.config))
-    metadata = {"format": "vivant-student-1", "record": record, "refiner": refiner}
+    painters = json.dumps({name: getattr(student, name).widths for name in FIRST_PAINTERS})
+    metadata = {"format": "vivant-student-1", "record": record, "refiner": refiner, "painters": painters}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     temporary.replace(path)
 
@@ -286,7 +233,12 @@ def load_student(path: Path) -> tuple[Student, str]:
     if metadata.get("format") != "vivant-student-1":
         raise ValueError(f"{path} holds no vivant student.")
     config = json.loads(metadata["refiner"]) if "refiner" in metadata else {"widths": FIRST_WIDTHS}
-    student = Student(RefinerConfig(**{**config, "widths": tuple(config["widths"])}))
+    painters = json.loads(metadata["painters"]) if "painters" in metadata else FIRST_PAINTERS
+    student = Student(
+        RefinerConfig(**{**config, "widths": tuple(config["widths"])}),
+        replace(MOUTH, widths=tuple(painters["mouth"])),
+        replace(EYE, widths=tuple(painters["eye"])),
+    )
     student.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()})
     fold_norms(student)
     return student.eval(), metadata.get("record", "{}")

@@ -90,15 +90,18 @@ class WatermarkCode(nn.Module):
 
     def correlate(self, cells: Tensor) -> Tensor:
         """cells [B, 1, 32, 32], in place → how well every codeword fits, per symbol: [B, 5, 256]."""
-        upright = cells.flatten(1) * self.get_buffer("signs")
-        signs = upright[:, self.get_buffer("order")].reshape(-1, SYMBOLS, LENGTH)
-        return signs @ self.get_buffer("codewords").T
+        return self._upright(cells) @ self.get_buffer("codewords").T
+
+    def _upright(self, cells: Tensor) -> Tensor:
+        """The cells of the five codewords, in order, their interleaving signs taken off: [B, 5, 128]."""
+        signs = cells.flatten(1) * self.get_buffer("signs")
+        return signs[:, self.get_buffer("order")].reshape(-1, SYMBOLS, LENGTH)
 
     def decode(self, cells: Tensor) -> Decoded:
         """cells [1, 1, 32, 32] → the most likely message: every codeword by itself, by soft decision."""
-        fit = self.correlate(cells)[0]
-        energy = cells.flatten(1) * self.get_buffer("signs")
-        energy = energy[:, self.get_buffer("order")].reshape(SYMBOLS, LENGTH).square().sum(1)
+        signs = self._upright(cells)[0]
+        fit = signs @ self.get_buffer("codewords").T
+        energy = signs.square().sum(1)
         best = fit.amax(1)
         symbols = fit.argmax(1)
         confidence = (best / (energy * LENGTH + 1e-12).sqrt()).mean()

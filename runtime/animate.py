@@ -17,7 +17,7 @@ from .label import LABEL_TEXT, Label, make_label
 from .motions import Motion
 from .outputs import check_sidecar, check_target, sha256_of
 from .portrait import Portrait
-from .provenance import container_tags, origin_of
+from .provenance import container_tags, origin_of, source_of
 from .session import Bundle
 from .signing import ClipSigner, sidecar_of
 from .stopwatch import Stopwatch
@@ -116,6 +116,7 @@ def animate(
     settings: Settings | None = None,
     progress: Progress = no_progress,
     credentials: Credentials | None = None,
+    also: Sequence[Path] = (),
 ) -> Summary:
     """Animates a photo and writes the clip, signed; nothing is left behind when it fails or is interrupted.
 
@@ -128,6 +129,7 @@ def animate(
         settings: see Settings.
         progress: told of every frame.
         credentials: who signs; None takes what `find_credentials` finds.
+        also: more photos of the same person, the largest face in each; see Portrait.
 
     Raises:
         PictureError, FaceError, BundleError, OutputError, CredentialsError: see there; each is one sentence.
@@ -139,12 +141,13 @@ def animate(
     with watch("load"):
         photo = load_photo(photo_path)
     faces, notes, label = _faces(bundle, photo, photo_path.name, settings, watch)
-    portraits = [Portrait(bundle, photo.pixels, face, settings.size, watch) for face in faces]
+    others = _others(bundle, also, len(faces), watch)
+    portraits = [Portrait(bundle, photo.pixels, face, settings.size, watch, others) for face in faces]
     text = LABEL_TEXT if label else None
     credentials = credentials or find_credentials()
     watermark = Watermark(bundle)
     origin = origin_of(photo_path, motion.name, text, photo.pixels if settings.thumbnail else None)
-    origin = replace(origin, watermark=watermark.message)
+    origin = replace(origin, watermark=watermark.message, others=tuple(map(source_of, also)))
     signer = ClipSigner(credentials, origin, watch)
     height, width = photo.pixels.shape[:2]
     frames = motion.frames * settings.loop
@@ -206,6 +209,20 @@ def _faces(
     faces, notes = choose_faces(found, settings.which, limits, name)
     label = make_label(width, height, [face.box for face in found]) if settings.label else None
     return faces, notes, label
+
+
+def _others(bundle: Bundle, also: Sequence[Path], faces: int, watch: Stopwatch) -> list[tuple[np.ndarray, Face]]:
+    """More photos of the person who is animated, with the largest face in each."""
+    if also and faces > 1:
+        raise FaceError("More photos of one person go with one face, not with all of a group.")
+    others = []
+    for path in also:
+        with watch("load"):
+            pixels = load_photo(path).pixels
+        with watch("find"):
+            (face,), _ = choose_faces(find_faces(bundle, pixels), None, bundle.manifest.thresholds, path.name)
+        others.append((pixels, face))
+    return others
 
 
 def _draw(

@@ -10,7 +10,7 @@ from .errors import BundleError
 
 FORMAT: Final = "vivant-bundle-1"
 GRAPHS: Final = (
-    "detect", "detect_far", "track", "head", "matte", "encode", "motion", "retarget", "render", "paste",
+    "detect", "detect_far", "track", "head", "matte", "encode", "refer", "motion", "retarget", "render", "paste",
     "watermark_embed", "watermark_read", "watermark_decode",
 )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """One face of a photo, made ready once, then drawn with any expression and pose."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .errors import BundleError
@@ -20,9 +22,18 @@ class Portrait:
         face: the face in it.
         size: pixels on a side of the rendered square; None takes the square's own size in the photo, up to 1024.
         watch: measures the stages.
+        others: more photos of the same person with the face in each. One that shows an open mouth lends its inside.
     """
 
-    def __init__(self, bundle: Bundle, photo: np.ndarray, face: Face, size: int | None, watch: Stopwatch) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        photo: np.ndarray,
+        face: Face,
+        size: int | None,
+        watch: Stopwatch,
+        others: Sequence[tuple[np.ndarray, Face]] = (),
+    ) -> None:
         self._bundle = bundle
         self._watch = watch
         self._source = face.landmarks
@@ -46,6 +57,9 @@ class Portrait:
                     "size": np.array(self.size, np.int64),
                 }
             )
+        if others:
+            with watch("refer"):
+                encoded |= most_suitable(bundle, encoded, [(other, face.landmarks) for other, face in others])
         return_freed_memory()
         render = bundle.graph("render")
         missing = [name for name in render.inputs if name != "target" and name not in encoded]
@@ -89,3 +103,17 @@ class Portrait:
             backdrop = np.ascontiguousarray(canvas[window]) if complete else canvas[np.ix_(rows, columns)]
             picture = self._paste({"frame": frame, "backdrop": backdrop})["picture"]
             canvas[window] = picture[inside]
+
+
+def most_suitable(bundle: Bundle, encoded: Tensors, others: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tensors:
+    """What `render` takes from the one of the other photos that shows most of the inside of the mouth.
+
+    Args:
+        encoded: what `encode` gave for the photo that is animated.
+        others: at least one; uint8 RGB [H, W, 3] and the face's landmarks float32 [478, 3] in it.
+    """
+    own = {name: encoded[name] for name in ("mouth", "points")}
+    refer = bundle.graph("refer")
+    found = [refer({"image": photo, "landmarks": landmarks, **own}) for photo, landmarks in others]
+    best = max(found, key=lambda one: float(one["suitability"]))
+    return {name: best[name] for name in ("reference_mouth", "reference_lips")}

@@ -35,24 +35,32 @@ def container_tags(title: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A photo that a clip was made of: its file name, that file's SHA-256 (32 bytes), a type such as image/jpeg."""
+
+    name: str
+    sha256: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
 class Origin:
     """What a clip was made of.
 
     Attributes:
-        photo: the photo's file name; sha256: of that file (32 bytes); media_type: such as image/jpeg.
+        photo: what is animated. others: more photos of the same person.
         motion: the motion's name.
         label: the text of the label that every frame shows, None if the user had it left out.
         thumbnail: a small JPEG of the photo; None, the default, keeps the picture out of the manifest.
         watermark: what the invisible mark in every frame says (4 bytes); None if there is none.
     """
 
-    photo: str
-    sha256: bytes
-    media_type: str
+    photo: Source
     motion: str
     label: str | None
     thumbnail: bytes | None = None
     watermark: bytes | None = None
+    others: tuple[Source, ...] = ()
 
 
 def origin_of(photo: Path, motion: str, label: str | None, pixels: np.ndarray | None = None) -> Origin:
@@ -63,11 +71,15 @@ def origin_of(photo: Path, motion: str, label: str | None, pixels: np.ndarray | 
         motion, label: see Origin.
         pixels: uint8 RGB [H, W, 3], the picture if a thumbnail of it is wanted.
     """
+    return Origin(source_of(photo), motion, label, None if pixels is None else _thumbnail(pixels))
+
+
+def source_of(photo: Path) -> Source:
+    """Describes a photo that was read before."""
     content = photo.read_bytes()
     with Image.open(io.BytesIO(content)) as image:
         media_type = Image.MIME.get(image.format or "", "application/octet-stream")
-    thumbnail = None if pixels is None else _thumbnail(pixels)
-    return Origin(photo.name, hashlib.sha256(content).digest(), media_type, motion, label, thumbnail)
+    return Source(photo.name, hashlib.sha256(content).digest(), media_type)
 
 
 def manifest_definition(origin: Origin, title: str) -> dict[str, Any]:
@@ -78,10 +90,14 @@ def manifest_definition(origin: Origin, title: str) -> dict[str, Any]:
         "digitalSourceType": SOURCE_TYPE,
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+    ingredients = _ingredients(origin)
     created = common | {
         "action": "c2pa.created",
         "description": MARKS["created"].format(motion=origin.motion),
-        "parameters": {"ingredientIds": [PHOTO], DETAILS: {"motion": origin.motion, "label": origin.label}},
+        "parameters": {
+            "ingredientIds": [ingredient["label"] for ingredient in ingredients],
+            DETAILS: {"motion": origin.motion, "label": origin.label},
+        },
     }
     actions = [created]
     if origin.label is not None:
@@ -96,21 +112,26 @@ def manifest_definition(origin: Origin, title: str) -> dict[str, Any]:
     return {
         "claim_generator_info": [agent],
         "title": title,
-        "ingredients": [_ingredient(origin)],
+        "ingredients": ingredients,
         "assertions": assertions,
     }
 
 
-def _ingredient(origin: Origin) -> dict[str, Any]:
-    ingredient: dict[str, Any] = {
-        **MARKS["photo"],
-        "title": origin.photo,
-        "format": origin.media_type,
-        "instance_id": HASH_URI + base64.urlsafe_b64encode(origin.sha256).rstrip(b"=").decode(),
-    }
+def _ingredients(origin: Origin) -> list[dict[str, Any]]:
+    """The photo that is animated, then the others, numbered from 2."""
+    ingredients: list[dict[str, Any]] = [
+        {
+            **MARKS["photo"],
+            "label": PHOTO if number == 1 else f"{PHOTO}-{number}",
+            "title": source.name,
+            "format": source.media_type,
+            "instance_id": HASH_URI + base64.urlsafe_b64encode(source.sha256).rstrip(b"=").decode(),
+        }
+        for number, source in enumerate((origin.photo, *origin.others), 1)
+    ]
     if origin.thumbnail is not None:
-        ingredient["thumbnail"] = {"format": "image/jpeg", "identifier": THUMBNAIL}
-    return ingredient
+        ingredients[0]["thumbnail"] = {"format": "image/jpeg", "identifier": THUMBNAIL}
+    return ingredients
 
 
 def hash_of_uri(uri: str) -> str | None:

@@ -66,7 +66,7 @@ class WatermarkReader:
         self.search = bundle.manifest.watermark
 
     def read(self, frames: Sequence[np.ndarray]) -> Reading:
-        """Looks for one mark in pictures uint8 [H, W, C], RGB or RGBA, of one file, from `stills.stills_of` for example."""
+        """Looks for one mark in pictures of one file, uint8 [H, W, C], RGB or RGBA, as `stills.stills_of` gives."""
         if not frames:
             return Reading(False, None, 0.0, 1.0, 0)
         first, *others = self.search.scales

@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from vivant.runtime.clips import open_clip
 from vivant.runtime.credentials import Credentials, find_credentials
-from vivant.runtime.provenance import Origin, container_tags
+from vivant.runtime.provenance import Origin, Source, container_tags
 from vivant.runtime.signing import ClipSigner
 from vivant.runtime.stopwatch import Stopwatch
 
 KINDS = {"clip.mp4": "video/mp4", "clip.webm": "video/webm", "clip.gif": "image/gif", "frames": "image/png"}
-ORIGIN = Origin("anna.jpg", bytes(range(32)), "image/jpeg", "talk", "AI-animated")
+ORIGIN = Origin(Source("anna.jpg", bytes(range(32)), "image/jpeg"), "talk", "AI-animated")
 Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 

@@ -123,6 +123,10 @@ encode (uint8[H,W,3] image, float[478,3] landmarks, float[4] region, float[1,1,2
     points = Identity(landmarks)
 }
 """
+REFER = """
+refer (uint8[H,W,3] image, float[478,3] landmarks) => (float[478,3] reference_mouth)
+{ reference_mouth = Identity(landmarks) }
+"""
 RENDER = """
 render (uint8[S,S,1] alpha, float[478,3] points, float[478,3] target) => (uint8[S,S,4] frame)
 <int64[3] three = {1, 1, 3}> {
@@ -203,7 +207,7 @@ def write_standin_bundle(folder: Path) -> None:
     }
     texts = {
         "detect": DETECT, "detect_far": DETECT, "track": TRACK, "head": HEAD, "matte": MATTE, "encode": ENCODE,
-        "render": RENDER, "paste": PASTE, "motion": MOTION, "retarget": RETARGET,
+        "refer": REFER, "render": RENDER, "paste": PASTE, "motion": MOTION, "retarget": RETARGET,
         "watermark_embed": WATERMARK_EMBED, "watermark_read": WATERMARK_READ, "watermark_decode": WATERMARK_DECODE,
     }  # fmt: skip
     for name, text in texts.items():

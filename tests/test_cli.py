@@ -133,6 +133,7 @@ def test_faces_are_chosen_by_number_or_all(vivant: Command, with_standin: None, 
         ["--gain-pose", "-1"],
         ["--transfer", "both"],
         ["--transfer", "absolute", "--gain-lips", "0.5"],
+        ["ben.png", "--also", "anna.png"],
         ["--unknown"],
     ],
 )

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from ..models.patch import EYE, MOUTH
 from ..models.refiner import RefinerConfig
-from ..models.student import FIRST_WIDTHS, Student, save_student
+from ..models.student import FIRST_PAINTERS, FIRST_WIDTHS, Student, save_student
 from .checkpoint import load_checkpoint
 
 PARTS = {"refiner": "refiner", "mouth": "mouth", "eye": "eye"}
@@ -22,7 +24,11 @@ def assemble(runs: Path) -> tuple[Student, str]:
     """The student made of RUNS/{refiner,mouth,eye}/last.safetensors, and its training record as JSON."""
     settings = load_checkpoint(runs / "refiner" / "last.safetensors", {})["config"]
     assert isinstance(settings, dict)
-    student = Student(RefinerConfig(widths=tuple(settings.get("widths", FIRST_WIDTHS)))).eval()
+    student = Student(
+        RefinerConfig(widths=tuple(settings.get("widths", FIRST_WIDTHS))),
+        replace(MOUTH, widths=_painter_widths(runs, "mouth")),
+        replace(EYE, widths=_painter_widths(runs, "eye")),
+    ).eval()
     record: dict[str, object] = {"torch": torch.__version__, "data": "see the model card"}
     for folder, part in PARTS.items():
         module = getattr(student, part)
@@ -31,6 +37,13 @@ def assemble(runs: Path) -> tuple[Student, str]:
         evaluations = [line for line in log if "geometry" in line]
         record[part] = {**metadata, "evaluation": evaluations[-1] if evaluations else None}
     return student, json.dumps(record, sort_keys=True)
+
+
+def _painter_widths(runs: Path, kind: str) -> tuple[int, int, int]:
+    settings = load_checkpoint(runs / kind / "last.safetensors", {})["config"]
+    assert isinstance(settings, dict)
+    first, second, third = settings.get("widths") or FIRST_PAINTERS[kind]
+    return first, second, third
 
 
 def write_student(runs: Path, output: Path) -> None:

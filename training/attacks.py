@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter
 
 Codec = Literal["none", "h264", "vp9", "jpeg"]
 CODECS = {
@@ -25,14 +25,16 @@ class Attack:
 
     Attributes:
         size: by which factor it is scaled. crop: share of its area that is cut off, the shape kept; where: the place of
-            what stays, 0..1 down and across. blur: standard deviation of a Gaussian blur, pixels. noise: the same of
-            Gaussian noise, grey levels. codec: and its quality: CRF of a video codec, quality of JPEG (the last frame).
+            what stays, 0..1 down and across. blur: standard deviation of a Gaussian blur, pixels. saturation: factor of
+            all colour. noise: standard deviation of Gaussian noise, grey levels. codec: and its quality: CRF of a video
+            codec, quality of JPEG (the last frame).
     """
 
     size: float = 1.0
     crop: float = 0.0
     where: tuple[float, float] = (0.5, 0.5)
     blur: float = 0.0
+    saturation: float = 1.0
     noise: float = 0.0
     codec: Codec = "none"
     quality: int = 0
@@ -56,6 +58,7 @@ def random_attack(rng: np.random.Generator) -> Attack:
         crop=float(rng.uniform(0.0, 0.4)) if rng.random() < 0.35 else 0.0,
         where=(float(rng.random()), float(rng.random())),
         blur=float(rng.uniform(0.0, 0.9)) if rng.random() < 0.25 else 0.0,
+        saturation=float(rng.uniform(0.5, 1.5)) if rng.random() < 0.25 else 1.0,
         noise=float(rng.uniform(0.0, 6.0)) if rng.random() < 0.25 else 0.0,
         codec=codec,
         quality=int(rng.integers(*ranges[codec])),
@@ -89,10 +92,11 @@ def apply_attack(frames: np.ndarray, attack: Attack, rng: np.random.Generator) -
 
 
 def _spoil(picture: np.ndarray, attack: Attack, rng: np.random.Generator) -> np.ndarray:
-    if not attack.blur and not attack.noise:
+    if not attack.blur and not attack.noise and attack.saturation == 1.0:
         return picture
     blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(attack.blur))
-    spoilt = np.asarray(blurred) + rng.normal(0.0, attack.noise, picture.shape)
+    coloured = ImageEnhance.Color(blurred).enhance(attack.saturation)
+    spoilt = np.asarray(coloured) + rng.normal(0.0, attack.noise, picture.shape)
     return (spoilt + 0.5).clip(0, 255).astype(np.uint8)
 
 

@@ -74,6 +74,7 @@ class PairSampler:
         for scene in scenes:
             self.people[scene.person].append(scene)
         self.names = sorted(self.people)
+        self.stretch = {int(row): scene for scene in scenes for row in scene.rows}
         flat = cache.landmarks[..., :2]
         eyes = np.linalg.norm(flat[:, 263] - flat[:, 33], axis=-1)
         self.shape = flat / eyes[:, None, None]
@@ -101,3 +102,11 @@ class PairSampler:
             return source, int(drawn[self.opening[drawn].argmax()])
         moved = np.abs(self.shape[drawn] - self.shape[source]).mean((1, 2))
         return source, int(drawn[moved.argmax()])
+
+    def other(self, target: int, rng: np.random.Generator, apart: int = 8) -> int:
+        """A row of the target's scene that may show the inside of the mouth: of three drawn the widest open one, about
+        a second or more from the target where the scene is that long."""
+        rows = np.asarray(self.stretch[target].rows)
+        far = rows[np.abs(rows - target) >= apart]
+        drawn = rng.choice(far if len(far) else rows, 3)
+        return int(drawn[self.opening[drawn].argmax()])

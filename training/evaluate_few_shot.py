@@ -1,10 +1,12 @@
-"""Teachers on held-out people with T = 1, 8, 32 photos, with and without fine-tuning, beside geometry and the student.
+"""Held-out people from several photos: the student with 1 and 4, teachers with T = 1, 8, 32, as meta-learned and
+fine-tuned, beside geometry alone.
 
+    python -m vivant.training.evaluate_few_shot --data DATA -o few-shot
     python -m vivant.training.evaluate_few_shot --teacher runs/teacher/last.safetensors --data DATA -o few-shot
 
 The first frame of a clip is the first photo, the others are spread over the clip, away from the frames that are made
 again and compared: self-reenactment, as in the tables of Zakharov et al. 2019. All methods are compared at one size,
-that of the teachers.
+that of the teachers, without any at 256 pixels.
 """
 
 from __future__ import annotations
@@ -35,15 +37,16 @@ from .errors import TrainingError
 from .evaluate import DATA_VARIABLE, heldout_videos, load_ahead, progress_bar
 from .evaluate_clips import TrackedClip, find_clips, whole_square
 from .evaluate_measures import Observer, Picture, Points, Scores, score_against_truth, true_frame
-from .evaluate_methods import make_method
+from .evaluate_methods import BundledStudent, Geometry
 from .evaluate_self import mean_scores
 from .photo_sets import photos_of
 from .sheets import save_sheet
 from .teacher_files import TrainedTeacher, load_teacher
 
 SHOTS = (1, 8, 32)
+STUDENT_SHOTS = (1, 4)
+SIZE = 256  # where no teacher says another
 APART = 2  # frames between a photo and a frame that is compared
-BASELINES = ("geometry", "ours")
 COLUMNS = (
     ("l1", "L1 ↓", 4), ("psnr", "PSNR ↑", 2), ("ssim", "SSIM ↑", 3), ("identity", "identity ↑", 3),
     ("landmarks", "landmarks px ↓", 2), ("mouth_l1", "mouth L1 ↓", 4), ("eye_l1", "eye L1 ↓", 4),
@@ -55,13 +58,14 @@ COLUMNS = (
 class FewShotSettings:
     """shots: numbers of photos T. targets: frames compared per clip. epochs: of fine-tuning; 0 leaves it out; None: 40.
 
-    tuned_shots: for which T fine-tuning is done.
+    tuned_shots: for which T fine-tuning is done. student_shots: numbers of photos that the student gets.
     """
 
     shots: tuple[int, ...] = SHOTS
     tuned_shots: tuple[int, ...] = SHOTS
     targets: int = 8
     epochs: int | None = None
+    student_shots: tuple[int, ...] = STUDENT_SHOTS
 
 
 class PersonMethod:
@@ -112,6 +116,21 @@ def methods_of(
     return methods
 
 
+def baselines_of(
+    clip: TrackedClip, shots: Sequence[int], targets: Sequence[int], bundle: Bundle
+) -> list[Geometry | BundledStudent]:
+    """Geometry alone, and the student with every number of photos."""
+    region = whole_square(clip.frames.shape[1])
+    methods: list[Geometry | BundledStudent] = [Geometry()]
+    methods += [BundledStudent(bundle, f"student, {n} photo{'s' * (n > 1)}") for n in shots]
+    for method in methods:
+        method.prepare(clip.frames[0], clip.landmarks[0], region)
+    for method, count in zip(methods[1:], shots, strict=True):
+        assert isinstance(method, BundledStudent)
+        method.refer([(clip.frames[i], clip.landmarks[i]) for i in source_frames(clip, count, targets)[1:]])
+    return methods
+
+
 def evaluate_few_shot(
     teachers: Sequence[TrainedTeacher], videos: Sequence[Path], output: Path, bundle: Bundle, settings: FewShotSettings
 ) -> str:
@@ -120,16 +139,17 @@ def evaluate_few_shot(
     Raises:
         TrainingError: no clip can be evaluated, or the teachers differ in size.
     """
-    sizes = {teacher.teacher.config.size for teacher in teachers}
+    sizes = {teacher.teacher.config.size for teacher in teachers} or {SIZE}
     if len(sizes) != 1:
         raise TrainingError("Teachers of different sizes cannot be compared pixel by pixel.")
     started, observer = time.perf_counter(), Observer(bundle)
     skipped: dict[str, str] = {}
     rows: dict[str, list[Scores]] = {}
     pictures: list[list[Picture]] = []
+    size = sizes.pop()
     with ThreadPoolExecutor(1) as pool, progress_bar() as bar:
         task = bar.add_task("few-shot", total=len(videos))
-        for clip in load_ahead(find_clips(videos), bundle, sizes.pop(), skipped):
+        for clip in load_ahead(find_clips(videos), bundle, size, skipped):
             shown = _clip_scores(clip, teachers, settings, bundle, observer, rows, pool)
             pictures.append(shown)
             bar.advance(task)
@@ -139,7 +159,7 @@ def evaluate_few_shot(
     columns = [torch.from_numpy(np.stack(column)).permute(0, 3, 1, 2) / 255 for column in zip(*pictures, strict=True)]
     save_sheet(output / "sheet.png", columns, scale=1)
     means = {name: mean_scores(scores) for name, scores in rows.items()}
-    text = _table(means, len(pictures), teachers, settings, time.perf_counter() - started)
+    text = _table(means, len(pictures), size, teachers, settings, time.perf_counter() - started)
     (output / "few_shot.md").write_text(text, encoding="utf-8")
     report = {"means": means, "clips": rows, "skipped": skipped}
     (output / "few_shot.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
@@ -160,27 +180,31 @@ def _clip_scores(
     truths = [true_frame(clip, target, observer, with_flip=False) for target in targets]
     farthest = clip.farthest(targets)
     shown = [clip.frames[0]]
-    baselines = [make_method(name, bundle) for name in BASELINES]
-    for baseline in baselines:
-        baseline.prepare(clip.frames[0], clip.landmarks[0], whole_square(clip.frames.shape[1]))
+    baselines = baselines_of(clip, settings.student_shots, targets, bundle)
     tried = [m for teacher in teachers for m in methods_of(clip, teacher, settings, targets, bundle)]
     for method in [*baselines, *tried]:
         made = [method.frame(clip.landmarks[target]) for target in targets]
         jobs = [pool.submit(score_against_truth, m, t, clip, observer) for m, t in zip(made, truths, strict=True)]
-        name = "student" if method.name == "ours" else method.name
-        rows.setdefault(name, []).append(mean_scores([job.result()[0] for job in jobs]))
+        rows.setdefault(method.name, []).append(mean_scores([job.result()[0] for job in jobs]))
         shown.append(made[targets.index(farthest)])
     return [*shown, clip.frames[farthest]]
 
 
 def _table(
-    means: dict[str, Scores], clips: int, teachers: Sequence[TrainedTeacher], settings: FewShotSettings, seconds: float
+    means: dict[str, Scores],
+    clips: int,
+    size: int,
+    teachers: Sequence[TrainedTeacher],
+    settings: FewShotSettings,
+    seconds: float,
 ) -> str:
-    steps = ", ".join(f"{t.teacher.config.name} after {t.step} steps" for t in teachers)
-    epochs = "as in the paper" if settings.epochs is None else settings.epochs
+    facts = [f"{t.teacher.config.name} after {t.step} steps" for t in teachers]
+    if teachers:
+        epochs = "as in the paper" if settings.epochs is None else settings.epochs
+        facts.append(f"epochs of fine-tuning: {epochs}")
     lines = [
-        f"{clips} clips of held-out people, {settings.targets} frames each, at {teachers[0].teacher.config.size} px; "
-        f"{steps}; epochs of fine-tuning: {epochs}; {seconds / 60:.0f} minutes.",
+        f"{clips} clips of held-out people, {settings.targets} frames each, at {size} px; "
+        + "; ".join([*facts, f"{seconds / 60:.0f} minutes."]),
         "",
         "| method | " + " | ".join(title for _, title, _ in COLUMNS) + " |",
         "| --- |" + " ---: |" * len(COLUMNS),
@@ -193,20 +217,21 @@ def _table(
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--teacher", type=Path, action="append", required=True, help="checkpoint; may be repeated")
+    parser.add_argument("--teacher", type=Path, action="append", default=[], help="checkpoint; may be repeated")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get(DATA_VARIABLE, "")))
     parser.add_argument("--output", "-o", type=Path, default=Path("few-shot"))
     parser.add_argument("--bundle", type=Path, default=BUNDLED)
     parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS))
     parser.add_argument("--tuned-shots", type=int, nargs="*", help="for which T to fine-tune; default: all")
     parser.add_argument("--epochs", type=int, help="of fine-tuning; 0: none; default: the paper's 40")
+    parser.add_argument("--student-shots", type=int, nargs="+", default=list(STUDENT_SHOTS), help="photos it gets")
     parser.add_argument("--targets", type=int, default=FewShotSettings.targets)
     parser.add_argument("--clips", type=int, help="only the first so many clips")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     tuned = tuple(given.shots if given.tuned_shots is None else given.tuned_shots)
-    settings = FewShotSettings(tuple(given.shots), tuned, given.targets, given.epochs)
+    settings = FewShotSettings(tuple(given.shots), tuned, given.targets, given.epochs, tuple(given.student_shots))
     try:
         teachers = [load_teacher(path) for path in given.teacher]
         videos = heldout_videos(given.data)[: given.clips]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models.geometry import geometry_baseline
+from ..runtime.portrait import most_suitable
 from ..runtime.session import Bundle
 
 Picture = NDArray[np.uint8]
@@ -64,12 +66,10 @@ class Geometry:
 
 
 class BundledStudent:
-    """A bundle's `matte`, `encode`, `render` and `paste` graphs, run as a host runs them."""
+    """A bundle's `matte`, `encode`, `refer`, `render` and `paste` graphs, run as a host runs them."""
 
-    name = "ours"
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+    def __init__(self, bundle: Bundle, name: str = "ours") -> None:
+        self._bundle, self.name = bundle, name
 
     def prepare(self, picture: Picture, landmarks: Points, region: Points) -> None:
         matte = self._bundle.graph("matte")({"image": picture, "region": region})["matte"]
@@ -83,6 +83,11 @@ class BundledStudent:
                 "size": np.array(picture.shape[0], np.int64),
             }
         )
+
+    def refer(self, others: Sequence[tuple[Picture, Points]]) -> None:
+        """Takes more photos of the person in the source photo, with their landmarks in pixels."""
+        if others:
+            self._code |= most_suitable(self._bundle, self._code, others)
 
     def frame(self, target: Points) -> Picture:
         render = self._bundle.graph("render")

@@ -2,8 +2,9 @@
 
     python -m vivant.training.evaluate_watermark --data DATA --output report [--against-library]
 
-Marked: held-out films (twice 16 frames of each) and held-out photos. Unmarked: frames of all films, and photos. With
-`--against-library` single frames also go through invisible-watermark's DWT-DCT-SVD (pip install invisible-watermark).
+Marked: held-out photos animated by the bundle, three seconds of each, and held-out films, twice 16 frames of each; of
+both also single frames, and photos. Unmarked: frames of all films, and photos. With `--against-library` single frames
+also go through invisible-watermark's DWT-DCT-SVD (pip install invisible-watermark).
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from rich.table import Table
 
 from ..runtime.media import VideoReader
 from ..runtime.session import Bundle
+from ..runtime.stills import spread
 from ..runtime.watermark import Reading, Watermark, WatermarkReader
 from .attacks import Attack, apply_attack
-from .watermark_data import films_of, fit, photos_of, resized
+from .watermark_data import animate_photos, films_of, fit, photos_of, resized
 
 SIDE = 512  # films and photos are brought to this size, so that every figure is of the same one
-FRAMES = 16
+FRAMES = 16  # of a film's clip; of longer ones so many are read
+ANIMATED = 75  # frames of an animated photo
 UNMARKED = 20_000
 SEARCHED = 1_000  # of them, how many are also looked at in all scales
 LIBRARY_LEAST = 256  # pixels; of smaller pictures the library reads nothing
@@ -44,22 +47,25 @@ ATTACKS = {
     "VP9, CRF 35": Attack(codec="vp9", quality=35),
     "JPEG 50 (one frame)": Attack(codec="jpeg", quality=50),
     "noise, 4 grey levels": Attack(noise=4.0),
+    "half the colour": Attack(saturation=0.5),
     "blur, then 0.7 × size": Attack(size=0.7, blur=0.8),
     "30 % cut off": Attack(crop=0.3, where=(0.2, 0.7)),
     "30 % cut off, H.264, CRF 23": Attack(crop=0.3, where=(0.8, 0.1), codec="h264", quality=23),
     "30 % cut off, half size, CRF 28": Attack(size=0.5, crop=0.3, where=(0.5, 0.5), codec="h264", quality=28),
 }
+KINDS = ("animated", "films", "frames")  # columns of the table
 Embed = Callable[[np.ndarray, bytes], np.ndarray]
 Read = Callable[[Sequence[np.ndarray]], str | None]
 
 
 @dataclass(frozen=True)
 class Survival:
-    """Shares of clips of sixteen frames (None: not looked at), and of single frames and photos, whose 32 bits are all
-    read."""
+    """Shares of animated photos, of films' clips (None: not looked at), and of single frames and photos, whose 32 bits
+    are all read."""
 
     treatment: str
-    clips: float | None
+    animated: float | None
+    films: float | None
     frames: float
 
 
@@ -75,9 +81,10 @@ class Mistakes:
     highest_searching: float
 
 
-def clips_of(data: Path) -> list[np.ndarray]:
-    """Twice sixteen frames of every held-out film, and held-out photos as clips of one: uint8 [T, H, W, 3]."""
-    clips = []
+def clips_of(data: Path, bundle: Bundle) -> list[np.ndarray]:
+    """Animated held-out photos, twice sixteen frames of every held-out film, and other held-out photos as clips of one:
+    uint8 [T, H, W, 3]."""
+    clips = list(animate_photos(bundle, photos_of(data, "heldout")[3::6], SIDE, ANIMATED))
     for film in films_of(data, "heldout"):
         with VideoReader(film) as reader:
             frames = [resized(frame, SIDE) for frame in islice(reader, 2 * FRAMES)]
@@ -91,7 +98,7 @@ def clips_of(data: Path) -> list[np.ndarray]:
 def survival(
     clips: Sequence[np.ndarray], embed: Embed, read: Read, treatments: dict[str, Attack], label: str
 ) -> list[Survival]:
-    """Marks every clip, treats it, reads it: all frames of a film together, and the last one, or a photo, alone."""
+    """Marks every clip, treats it, reads it: up to sixteen frames of it together, and the last one or a photo alone."""
     rng = np.random.default_rng(0)
     messages = [rng.bytes(4) for _ in clips]
     marked = [
@@ -100,13 +107,16 @@ def survival(
     ]
     results = []
     for name, attack in track(treatments.items(), f"{label}: treating and reading"):
-        whole, single = [], []
+        whole: dict[int, list[bool]] = {ANIMATED: [], FRAMES: []}
+        single = []
         for clip, message in zip(marked, messages, strict=True):
             treated, _ = apply_attack(clip, attack, rng)
             single.append(read([treated[-1]]) == message.hex())
             if len(clip) > 1:
-                whole.append(read(list(treated)) == message.hex())
-        results.append(Survival(name, float(np.mean(whole)) if whole else None, float(np.mean(single))))
+                seen = [treated[i] for i in spread(len(treated), FRAMES)]
+                whole[len(clip)].append(read(seen) == message.hex())
+        animated, films = (float(np.mean(found)) if found else None for found in whole.values())
+        results.append(Survival(name, animated, films, float(np.mean(single))))
     return results
 
 
@@ -211,19 +221,21 @@ def main() -> None:
     def embed(frame: np.ndarray, message: bytes) -> np.ndarray:
         return graph({"image": frame, "message": np.frombuffer(message, np.uint8)})["marked"]
 
-    clips = clips_of(arguments.data)[:: arguments.every]
+    clips = clips_of(arguments.data, bundle)[:: arguments.every]
     contact_sheet(clips, embed, arguments.output / "watermark.png")
     methods: dict[str, tuple[Embed, Read]] = {"vivant": (embed, lambda frames: reader.read(frames).message)}
     if arguments.against_library:
         methods["invisible-watermark"] = library()
     report: dict[str, object] = {"clips": len(clips)}
     console = Console()
-    table = Table("treatment", *(f"{name}: {what}" for name in methods for what in ("clips", "frames")), box=None)
+    table = Table("treatment", *(f"{name}: {what}" for name in methods for what in KINDS), box=None)
     single = [clip[-1:] for clip in clips]  # the library takes a second for a frame
     taken = {name: clips if name == "vivant" else single for name in methods}
     found = {name: survival(taken[name], *functions, ATTACKS, name) for name, functions in methods.items()}
     for rows in zip(*found.values(), strict=True):
-        shares = ("" if s is None else f"{100 * s:.1f} %" for row in rows for s in (row.clips, row.frames))
+        shares = (
+            "" if s is None else f"{100 * s:.1f} %" for row in rows for s in (row.animated, row.films, row.frames)
+        )
         table.add_row(rows[0].treatment, *shares)
     console.print(table)
     for name, functions in methods.items():

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..models import anchors
 from ..models import landmarks as lm
 from ..models.geometry import pixel_grid, sample
+from ..models.mouth_inside import MouthReference, in_the_light_of, plain_dark, seen_inside
 from ..models.patch import (
     PatchConfig,
     PatchMasks,
@@ -31,21 +32,36 @@ from .clips import EYE_SIDE, MOUTH_SIDE, FrameCache, PairSampler
 
 
 class PatchBatch(NamedTuple):
-    """source, target [B, 3, n, n] 0..1; flow [B, 2, n, n] from source to target; what the painter is told."""
+    """source, target [B, 3, n, n] 0..1; flow [B, 2, n, n] from source to target; what the painter is told; inside
+    [B, 3, n, n]: what another frame shows of the mouth's inside, None where no other is at hand."""
 
     source: Tensor
     target: Tensor
     flow: Tensor
     masks: PatchMasks
     slopes: Tensor
+    inside: Tensor | None = None
 
 
 class PatchData:
-    """Draws batches for one kind of patch from a cache."""
+    """Draws batches for one kind of patch from a cache.
 
-    def __init__(self, cache: FrameCache, config: PatchConfig, split: str, seed: int, photo_share: float) -> None:
+    photo_share: of the pairs, how many are made from photos. reference_share: of the batches, how many have `inside`.
+    """
+
+    def __init__(
+        self,
+        cache: FrameCache,
+        config: PatchConfig,
+        split: str,
+        seed: int,
+        photo_share: float,
+        reference_share: float = 0.0,
+    ) -> None:
         self.cache, self.config = cache, config
         self.rng = np.random.default_rng(seed)
+        self.reference_rng = np.random.default_rng(seed + 1)  # of its own: the pairs are the same with and without
+        self.reference_share = reference_share
         self.video = PairSampler(cache, cache.scenes(split, "video"), self.rng)
         photos = cache.scenes(split, "photo") if photo_share else []
         self.photos = np.array([scene.rows[0] for scene in photos], dtype=np.int64)
@@ -80,7 +96,24 @@ class PatchData:
             source, target = self._recolour(source, target)
         flow = self._flow(points_source, points_target, left)
         masks = self._masks(points_source, points_target, left)
-        return PatchBatch(source, target, flow, masks, slopes)
+        inside = None
+        if self.reference_rng.random() < self.reference_share:
+            films = slice(from_photos, size)  # a photo has no other
+            inside = plain_dark(source).expand_as(source).clone()
+            inside[films] = self._inside(
+                source[films], points_source[films], points_target[films], targets[films], left
+            )
+        return PatchBatch(source, target, flow, masks, slopes, inside)
+
+    def _inside(self, source: Tensor, before: Tensor, after: Tensor, targets: np.ndarray, left: bool) -> Tensor:
+        """What another frame of each target's film shows of the inside of its mouth: [B, 3, n, n]."""
+        rows = np.array([self.video.other(int(target), self.reference_rng) for target in targets])
+        points = self._points(rows, left)
+        gain = torch.tensor(self.reference_rng.uniform(0.8, 1.25, (len(rows), 3, 1, 1)), dtype=torch.float32)
+        picture = self._pictures(rows, left, torch.ones(len(rows), 1, 1), torch.zeros(len(rows), 1, 2))
+        picture = in_the_light_of((picture * gain).clamp(0, 1), points, source, before)
+        lips = (points[:, lm.LIPS_INNER], before[:, lm.LIPS_INNER], after[:, lm.LIPS_INNER])
+        return seen_inside(MouthReference(picture, lips[0]), source, lips[1], lips[2])
 
     def _masks(self, before: Tensor, after: Tensor, left: bool) -> PatchMasks:
         size = self.config.size

@@ -15,7 +15,7 @@ from ..runtime.driver import Progress, no_progress
 from ..runtime.label import LABEL_TEXT, make_label
 from ..runtime.motions import load_motion
 from ..runtime.outputs import check_sidecar, check_target, sha256_of
-from ..runtime.provenance import Origin, container_tags
+from ..runtime.provenance import Origin, Source, container_tags
 from ..runtime.session import Bundle
 from ..runtime.signing import ClipSigner, sidecar_of
 from ..runtime.stopwatch import Stopwatch
@@ -53,7 +53,9 @@ def perform(
     digest = bytes.fromhex(sha256_of(source))
     watermark = Watermark(bundle)
     text = LABEL_TEXT if label else None
-    origin = Origin(source.name, digest, "application/octet-stream", motion.name, text, watermark=watermark.message)
+    origin = Origin(
+        Source(source.name, digest, "application/octet-stream"), motion.name, text, watermark=watermark.message
+    )
     signer = ClipSigner(credentials, origin, Stopwatch())
     retarget, gains = bundle.graph("retarget"), np.ones(5, np.float32)
     tags = container_tags(f"{source.stem}, {wanted}")

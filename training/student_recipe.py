@@ -65,9 +65,10 @@ class StudentRecipe:
 
     def settings(self, part: Part) -> RefinerTraining | PatchTraining:
         """How a part learns."""
-        whole: RefinerTraining | PatchTraining = PatchTraining(kind=part)
+        teacher = str(self.teacher.resolve()) if self.teacher else ""
+        whole: RefinerTraining | PatchTraining = PatchTraining(kind=part, teacher=teacher)
         if part == "refiner":
-            whole = RefinerTraining(widths=self.widths, teacher=str(self.teacher.resolve()) if self.teacher else "")
+            whole = RefinerTraining(widths=self.widths, teacher=teacher)
         batches = QUICK_BATCHES if self.quick else whole.evaluation_batches
         return replace(whole, steps=self.steps(whole.steps), evaluation_batches=batches)
 

@@ -2,15 +2,16 @@
 
     python -m vivant.training.train_patches --cache CACHE --kind mouth --output runs/mouth --steps 7000
 
-The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet
-(source | warped | painted | target) of held-out people and a line of metrics to OUTPUT/log.jsonl.
+The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet of
+held-out people (source | warped | painted | mouths: painted with another frame's inside | target) and a line of metrics
+to OUTPUT/log.jsonl.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.discriminator import PatchDiscriminator, hinge_discriminator
+from ..models.mouth_inside import plain_dark
 from ..models.patch import EYE, MOUTH, PatchPainter, cover_hidden, warp_patch
+from ..models.student import load_student
 from .checkpoint import CheckpointError, MovingAverage, load_checkpoint
 from .clips import FrameCache
 from .errors import TrainingError
@@ -32,6 +35,9 @@ class PatchTraining:
     """Settings of one run. Weights multiply their loss terms; the adversarial ones start at `adversarial_from`.
 
     initial: a checkpoint whose networks (not optimisers) the run starts from; empty: from scratch.
+    widths: channels per level of the painter; None: the kind's own. teacher: a student's weights to distil from;
+    teacher_until: the share of the run over which the teacher's weight falls to 0.
+    reference_share: of the batches of mouths, how many come with a second frame that may show what the source hides.
     """
 
     kind: str = "mouth"
@@ -45,6 +51,11 @@ class PatchTraining:
     weight_features: float = 1.5
     weight_adversarial: float = 0.1
     photo_share: float = 0.08
+    reference_share: float = 0.5
+    widths: tuple[int, int, int] | None = None
+    teacher: str = ""
+    weight_teacher: float = 10.0
+    teacher_until: float = 0.7
     ema: float = 0.999
     evaluate_every: int = 500
     evaluation_batches: int = 8
@@ -59,9 +70,10 @@ def region_l1(a: Tensor, b: Tensor, region: Tensor) -> Tensor:
 def paint(painter: nn.Module, batch: PatchBatch) -> Tensor:
     """The painted patch: [B, 3, n, n], not clamped."""
     hidden = batch.masks.hidden
-    warped, _ = cover_hidden(warp_patch(batch.source, batch.flow), batch.source, hidden)
+    cover = plain_dark(batch.source) if batch.inside is None else batch.inside
+    warped, _ = cover_hidden(warp_patch(batch.source, batch.flow), cover, hidden)
     painted = painter(warped, batch.source, batch.masks, batch.slopes)
-    moved, _ = cover_hidden(warp_patch(batch.source, batch.flow + painted.shift), batch.source, hidden)
+    moved, _ = cover_hidden(warp_patch(batch.source, batch.flow + painted.shift), cover, hidden)
     return moved + painted.add
 
 
@@ -73,9 +85,13 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         torch.manual_seed(config.seed)
         self.settings = config
         patch = MOUTH if config.kind == "mouth" else EYE
-        self.data = PatchData(cache, patch, "train", config.seed, config.photo_share)
+        patch = replace(patch, widths=config.widths or patch.widths)
+        self.teacher = getattr(load_student(Path(config.teacher))[0], config.kind) if config.teacher else None
+        references = config.reference_share if config.kind == "mouth" else 0.0
+        self.data = PatchData(cache, patch, "train", config.seed, config.photo_share, references)
         check_people(self.data.video, cache)
         self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
+        self.held_out_pairs = PatchData(cache, patch, "heldout", 1, 0.0, 1.0)
         self.painter = PatchPainter(patch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = MovingAverage(self.painter, config.ema)
@@ -85,6 +101,7 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
         looked_at = config.evaluation_batches if self.held_out.video.people else 0
         self.fixed = [self.held_out.batch(24, augment=False) for _ in range(looked_at)]
+        self.referring = [self.held_out_pairs.batch(24, augment=False) for _ in range(looked_at if references else 0)]
         if not self.resume() and config.initial:
             load_checkpoint(Path(config.initial), self.modules)
 
@@ -100,6 +117,11 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
             output = paint(self.painter, batch)
         losses = {"l1": region_l1(output, batch.target, region)}
         total = config.weight_l1 * losses["l1"]
+        if (share := 1.0 - self.step / (config.teacher_until * config.steps)) > 0.0 and self.teacher:
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                wanted = paint(self.teacher, batch)
+            losses["teacher"] = region_l1(output, wanted, region)
+            total = total + share * config.weight_teacher * losses["teacher"]
         if self.step >= config.adversarial_from * config.steps:
             # Outside the region both pictures are the true one: only what was painted is judged.
             fake = torch.lerp(batch.target, output.clamp(-0.2, 1.2), region)
@@ -137,13 +159,15 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """L1 inside the region on held-out people: warped (geometry) and painted; writes a contact sheet.
+        """L1 inside the region on held-out people: warped (geometry) and painted, and painted with the inside of the
+        mouth from another frame; writes a contact sheet.
 
         Empty where nobody is held out.
         """
         if not self.fixed:
             return {}
         painted = [paint(self.average.module, b) for b in self.fixed]
+        referring = [paint(self.average.module, b) for b in self.referring]
         warped = [warp_patch(b.source, b.flow) for b in self.fixed]
         pairs = list(zip(self.fixed, painted, strict=True))
         geometry = list(zip(warped, pairs, strict=True))
@@ -152,7 +176,12 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
             "painted": sum(float(region_l1(p, b.target, b.masks.region)) for b, p in pairs) / len(pairs),
         }
         b, p = pairs[0]
-        save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in (b.source, warped[0], p, b.target)])
+        columns = [b.source, warped[0], p, b.target]
+        if referring:
+            scores = [region_l1(p, b.target, b.masks.region) for p, b in zip(referring, self.referring, strict=True)]
+            result["painted_referring"] = float(torch.stack(scores).mean())
+            columns.insert(3, referring[0])
+        save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in columns])
         return result
 
 
@@ -164,10 +193,18 @@ def main() -> None:
     parser.add_argument("--kind", choices=("mouth", "eye"), default="mouth")
     parser.add_argument("--steps", type=int, default=PatchTraining.steps)
     parser.add_argument("--initial", type=Path, help="checkpoint whose networks the run starts from")
+    parser.add_argument("--widths", type=int, nargs=3, help="channels per level")
+    parser.add_argument("--teacher", type=Path, help="student.safetensors to distil from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    config = PatchTraining(kind=arguments.kind, steps=arguments.steps, initial=str(arguments.initial or ""))
+    config = PatchTraining(
+        kind=arguments.kind,
+        steps=arguments.steps,
+        initial=str(arguments.initial or ""),
+        widths=tuple(arguments.widths) if arguments.widths else None,
+        teacher=str(arguments.teacher or ""),
+    )
     try:
         PatchTrainer(config, FrameCache(arguments.cache), arguments.output).run()
     except (TrainingError, CheckpointError, FileNotFoundError) as error:

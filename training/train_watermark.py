@@ -3,8 +3,8 @@
     python -m vivant.training.train_watermark --data DATA --output runs/watermark
 
 Gradients of the embedder flow past the codecs, which have none, as if they had added noise (straight-through). The run
-resumes from OUTPUT/last.safetensors; every `evaluate_every` steps it writes a line of metrics and a contact sheet (clip
-| marked | four times the difference | how strongly the embedder marks).
+resumes from OUTPUT/last.safetensors; every `evaluate_every` steps it writes a line of metrics and a contact sheet
+(brightness | four times the change of the blue difference | how strongly the embedder marks).
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from torch.nn import functional as F
 
 from ..models.watermark import (
     CANVAS,
+    COLOURS,
     RASTER,
     Watermark,
     WatermarkConfig,
+    blue,
     enlarged,
     fold,
     local_variance,
@@ -47,9 +49,10 @@ SHARPNESS = 0.05  # turns correlations into logits
 class WatermarkTraining:
     """Settings of one run; weights multiply their loss terms."""
 
-    steps: int = 1700
+    steps: int = 800
     batch: int = 8
     learning_rate: float = 1e-3
+    weight_symbols: float = 0.25
     weight_cells: float = 1.0
     weight_visible: float = 0.3
     ema: float = 0.998
@@ -60,7 +63,7 @@ class WatermarkTraining:
 
 class MarkBatch(NamedTuple):
     """clips: of different sizes, uint8 [T, H, W, 3]. message int64 [B, 4]. attacks: what happens to each clip.
-    raster [B, 1, 128, 128] luma 0..255 of the last frames; covered [B, 1, 128, 128]."""
+    raster [B, 3, 64, 64], the last frames' planes as from `reduced`; covered [B, 1, 64, 64]."""
 
     clips: list[np.ndarray]
     message: Tensor
@@ -70,14 +73,14 @@ class MarkBatch(NamedTuple):
 
 
 def on_raster(picture: np.ndarray, size: int, longest: float) -> tuple[Tensor, Tensor]:
-    """A picture uint8 [H, W, 3] reduced to the middle of a raster: luma and the part it covers, [1, 1, size, size]."""
+    """A picture uint8 [H, W, 3] in the middle of a raster [1, 3, size, size], and what it covers [1, 1, size, size]."""
     small, covered = reduced(torch.tensor(picture), size, longest)
-    return small[None, None], covered[None, None]
+    return small[None], covered[None, None]
 
 
 def laid_over(clip: np.ndarray, residual: Tensor) -> np.ndarray:
-    """A clip with the same residual [128, 128] in all its frames."""
-    added = enlarged(residual, clip.shape[1], clip.shape[2], torch.ones(3)).numpy().reshape(clip.shape[1:])
+    """A clip with the same residual [64, 64] in all its frames."""
+    added = enlarged(residual, clip.shape[1], clip.shape[2], blue(COLOURS)).numpy().reshape(clip.shape[1:])
     return (clip + added + 0.5).clip(0, 255).astype(np.uint8)
 
 
@@ -118,7 +121,11 @@ class WatermarkTrainer(StudentTrainer[WatermarkTraining, MarkBatch]):
         for group in self.optimiser.param_groups:
             group["lr"] = scheduled(config.learning_rate, self.step, config.steps, warm_up=100)
         losses, _ = self._losses(self.watermark, batch, self.attack_rng)
-        total = losses["symbols"] + config.weight_cells * losses["cells"] + config.weight_visible * losses["visible"]
+        total = (
+            config.weight_symbols * losses["symbols"]
+            + config.weight_cells * losses["cells"]
+            + config.weight_visible * losses["visible"]
+        )
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.watermark.parameters(), 1.0)
@@ -130,6 +137,7 @@ class WatermarkTrainer(StudentTrainer[WatermarkTraining, MarkBatch]):
     def _losses(
         self, watermark: Watermark, batch: MarkBatch, rng: np.random.Generator
     ) -> tuple[dict[str, Tensor], Tensor]:
+        luma = batch.raster[:, :1]
         residual = watermark.embedder.residual(batch.raster, batch.message, batch.covered)
         spoilt, covered, windows = self._spoil(batch, residual, rng)
         with torch.autocast("cpu", torch.bfloat16):
@@ -143,7 +151,7 @@ class WatermarkTrainer(StudentTrainer[WatermarkTraining, MarkBatch]):
         losses = {
             "symbols": F.cross_entropy(logits.flatten(0, 1), symbols.flatten()),
             "cells": 1.0 - F.cosine_similarity(cells.flatten(1), truth.flatten(1)).mean(),
-            "visible": (residual / unnoticed(local_variance(batch.raster), batch.raster)).square().mean(),
+            "visible": (residual / unnoticed(local_variance(luma), luma)).square().mean(),
             "distortion": residual.square().mean().sqrt(),
         }
         return losses, (logits.argmax(-1) == symbols).all(1).float().mean()
@@ -151,7 +159,7 @@ class WatermarkTrainer(StudentTrainer[WatermarkTraining, MarkBatch]):
     def _spoil(
         self, batch: MarkBatch, residual: Tensor, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor, list[Window]]:
-        """What reaches the reader: luma and covered part [B, 1, 160, 160], and where each picture comes from."""
+        """What reaches the reader: planes [B, 3, 80, 80], covered part [B, 1, 80, 80], where each picture is from."""
         pictures, parts, windows = [], [], []
         for clip, added, attack in zip(batch.clips, residual[:, 0], batch.attacks, strict=True):
             treated, window = apply_attack(laid_over(clip, added.detach()), attack, rng)
@@ -159,7 +167,7 @@ class WatermarkTrainer(StudentTrainer[WatermarkTraining, MarkBatch]):
             # Value of the real thing, gradient as if the residual had come through unharmed.
             margin = (CANVAS - RASTER) // 2
             moved = shifted(F.pad(added, [margin] * 4), -RASTER * window.down, -RASTER * window.across) * covered
-            pictures.append(real + moved - moved.detach())
+            pictures.append(real + F.pad(moved - moved.detach(), (0, 0, 0, 0, 1, 1)))  # in the blue difference alone
             parts.append(covered)
             windows.append(window)
         return torch.cat(pictures), torch.cat(parts), windows
@@ -186,7 +194,7 @@ class WatermarkTrainer(StudentTrainer[WatermarkTraining, MarkBatch]):
     def _sheet(self, batch: MarkBatch) -> None:
         embedder = self.average.module.embedder
         residual = embedder.residual(batch.raster, batch.message, batch.covered)  # type: ignore[operator]
-        rows = [batch.raster / 255, (batch.raster + residual) / 255, residual * (4 / 255) + 0.5, residual.abs() / 8]
+        rows = [batch.raster[:, :1] / 255, residual * (4 / 255) + 0.5, residual.abs() / 8]
         save_sheet(self.output / f"sheet_{self.step:06d}.png", [row.expand(-1, 3, -1, -1).clamp(0, 1) for row in rows])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..runtime.animate import Gains
+from ..runtime.errors import FaceError
+from ..runtime.faces import choose_faces, find_faces
 from ..runtime.media import VideoReader
+from ..runtime.motions import load_motion
+from ..runtime.portrait import Portrait
+from ..runtime.session import Bundle
+from ..runtime.stopwatch import Stopwatch
+from ..runtime.tracks import MotionFrame
 
 LONGEST = 512  # pixels; larger pictures are made smaller
 FRAMES = 3  # of a clip
@@ -72,5 +80,30 @@ class ClipSource:
                 self.clips.append(fit(np.asarray(image.convert("RGB")))[None])
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """A clip or photo at random: uint8 [T, H, W, 3]."""
-        return self.clips[rng.integers(len(self.clips))]
+        """A clip or photo at random, mirrored half of the time: uint8 [T, H, W, 3]."""
+        clip = self.clips[rng.integers(len(self.clips))]
+        return np.ascontiguousarray(clip[:, :, ::-1]) if rng.random() < 0.5 else clip
+
+
+def animate_photos(bundle: Bundle, photos: Sequence[Path], side: int, frames: int) -> Iterator[np.ndarray]:
+    """What a bundle makes of photos, one preset after the other: clips uint8 [frames, H, W, 3], longer side `side`.
+
+    Photos whose face must not be animated are left out.
+    """
+    presets = sorted(bundle.manifest.presets)
+    gains = Gains().as_array()
+    for number, path in enumerate(photos):
+        with Image.open(path) as image:
+            photo = resized(np.asarray(image.convert("RGB")), side)
+        try:
+            (face,), _ = choose_faces(find_faces(bundle, photo), None, bundle.manifest.thresholds, path.name)
+        except FaceError:
+            continue
+        portrait = Portrait(bundle, photo, face, None, Stopwatch())
+        motion = load_motion(bundle, presets[number % len(presets)])
+        clip = np.repeat(photo[None], frames, 0)
+        for index, canvas in enumerate(clip):
+            moment = motion.at(index % motion.frames)
+            assert isinstance(moment, MotionFrame)
+            portrait.draw(canvas, portrait.target(moment, gains))
+        yield clip

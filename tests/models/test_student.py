@@ -1,5 +1,6 @@
 """The student's building blocks: frames, composition, placing, and what must hold whatever the weights are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,29 @@ from torch import nn
 from vivant.models import landmarks as lm
 from vivant.models.canonical_face import canonical_face
 from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render, render_doubled
-from vivant.models.patch import cover_hidden, eye_flow, eye_frame, keep_grey, mouth_flow, mouth_frame, mouth_masks
+from vivant.models.mouth_inside import plain_dark
+from vivant.models.patch import (
+    EYE,
+    MOUTH,
+    cover_hidden,
+    eye_flow,
+    eye_frame,
+    keep_grey,
+    mouth_flow,
+    mouth_frame,
+    mouth_masks,
+)
 from vivant.models.refiner import FlowRefiner, Motion, RefinerConfig
-from vivant.models.student import FIRST_WIDTHS, Encoded, Student, load_student, sample_photo, save_student
+from vivant.models.student import (
+    FIRST_PAINTERS,
+    FIRST_WIDTHS,
+    Encoded,
+    Student,
+    load_student,
+    sample_photo,
+    save_student,
+)
+from vivant.models.tiles import place
 
 FACE = canonical_face().points * 64.0 + torch.tensor([150.0, 140.0, 0.0])
 REGION = torch.tensor([150.0, 140.0, 256.0, 0.0])
@@ -141,7 +162,7 @@ def test_tiles_land_on_their_features(student: Student, encoded: Encoded, featur
     tile, member = (tiles[0], 0) if feature == 0 else (tiles[1], feature - 1)
     middle = tile.maps.shape[-1] // 2
     tile.maps[member, 2:5, middle - 2 : middle + 2, middle - 2 : middle + 2] = 1
-    added = student._place(coarse, tiles[0], tiles[1], whole).add[0, 0].detach().numpy()
+    added = place(coarse, tiles[0], tiles[1], whole).add[0, 0].detach().numpy()
     y, x = np.unravel_index(added.argmax(), added.shape)
     expected = (tile.frame.centre[member].numpy() + 1) * 128
     assert np.abs(np.array([x + 0.5, y + 0.5]) - expected).max() < 3
@@ -171,7 +192,7 @@ def test_an_opening_mouth_shows_no_stretched_lips() -> None:
     opening, kept, closing = mouth_masks(shut, wide), mouth_masks(wide, wide), mouth_masks(wide, shut)
     assert opening.hidden.max() == 1 and kept.hidden.max() == 0 and closing.hidden.max() == 0
     bright = torch.full((1, 3, 96, 96), 0.8)
-    covered, dark = cover_hidden(bright, bright, opening.hidden)
+    covered, dark = cover_hidden(bright, plain_dark(bright), opening.hidden)
     inside = opening.hidden.expand_as(covered) == 1
     assert covered[inside].max() < 0.3 and dark[opening.hidden.expand_as(dark) == 0].max() == 0
     torch.testing.assert_close(covered[opening.hidden.expand_as(covered) == 0].min(), torch.tensor(0.8))
@@ -207,15 +228,19 @@ def test_saved_student_comes_back_folded_and_computes_the_same(tmp_path) -> None
 
 
 @pytest.mark.parametrize("stated", [True, False])
-def test_a_file_knows_the_widths_of_its_refiner(tmp_path: Path, stated: bool) -> None:
+def test_a_file_knows_the_widths_of_its_networks(tmp_path: Path, stated: bool) -> None:
     """Files of the first version do not state them: those are wider than today's."""
     from safetensors.torch import load_file, save_file
 
     path, widths = tmp_path / "student.safetensors", (16, 24, 32, 40) if stated else FIRST_WIDTHS
-    save_student(Student(RefinerConfig(widths=widths)).eval(), path, "{}")
+    painters = {"mouth": (8, 12, 16), "eye": (4, 8, 12)} if stated else FIRST_PAINTERS
+    mouth, eye = replace(MOUTH, widths=painters["mouth"]), replace(EYE, widths=painters["eye"])
+    save_student(Student(RefinerConfig(widths=widths), mouth, eye).eval(), path, "{}")
     if not stated:
         save_file(load_file(path), path, {"format": "vivant-student-1", "record": "{}"})
-    assert load_student(path)[0].refiner.config.widths == widths
+    loaded = load_student(path)[0]
+    assert loaded.refiner.config.widths == widths
+    assert (loaded.mouth.widths, loaded.eye.widths) == (painters["mouth"], painters["eye"])
 
 
 def test_foreign_file_is_no_student(tmp_path) -> None:

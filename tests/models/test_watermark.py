@@ -6,9 +6,11 @@ import torch
 from vivant.models.watermark import (
     CANVAS,
     PERIOD,
+    PLANES,
     RASTER,
     Watermark,
     WatermarkConfig,
+    blue,
     enlarged,
     fold,
     load_watermark,
@@ -82,17 +84,17 @@ def test_signs_fill_the_tile_with_the_pilot(code: WatermarkCode) -> None:
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (512, 400), (300, 501), (1080, 1920)])
 def test_the_pattern_is_read_where_it_was_laid(watermark: Watermark, height: int, width: int) -> None:
     """The pattern alone as a picture, whole and with its corner cut off, without the networks."""
-    pattern = watermark.embedder.tile(MESSAGE)[0, 0].repeat(2, 2) * 60.0
+    pattern = watermark.embedder.tile(MESSAGE)[0, 0] * 40.0
     with torch.no_grad():
-        picture = enlarged(pattern, height, width, torch.ones(3)).reshape(height, width, 3) + 128.0
+        picture = enlarged(pattern, height, width, blue(3)).reshape(height, width, 3) + 128.0
         cut = picture[height // 7 :, : width - width // 5]
-        for seen in (picture, cut):
+        for seen, least in ((picture, 0.6), (cut, 0.45)):
             scale = torch.tensor(max(seen.shape[:2]) / max(height, width))
             small, covered = reduced(seen, CANVAS, scale * RASTER)
-            estimate = fold(((small - 128.0) * covered)[None, None])[0, 0]
+            estimate = fold((small[1] * covered)[None, None])[0, 0]
             decoded = watermark.reader.decode(estimate)
             assert decoded.valid and torch.equal(decoded.message, MESSAGE[0])
-            assert decoded.confidence > 0.7
+            assert decoded.confidence > least
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (1, 0), (17, 42), (63, 63)])
@@ -114,9 +116,10 @@ def test_the_mark_keeps_below_what_is_allowed(watermark: Watermark) -> None:
     with torch.no_grad():
         change = watermark.embedder(picture, MESSAGE) - picture
     assert change[..., :3].square().mean().sqrt() <= watermark.config.distortion
-    assert change[..., :3].abs().max() > 0.5
-    assert change[..., 3].abs().max() == 0
-    torch.testing.assert_close(change[..., 0], change[..., 2], atol=1e-4, rtol=0)
+    assert change[..., 2].abs().max() > 1.0
+    assert change[..., [0, 3]].abs().max() == 0
+    brightness = change[..., :3] @ torch.tensor(PLANES[0])
+    assert brightness.abs().max() < 1e-3
 
 
 def test_plain_parts_are_marked_less() -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from standin import picture_with_faces
+from vivant.models.landmarks import LIPS_OUTER
 from vivant.runtime.animate import Gains, Settings, animate
 from vivant.runtime.driver import follow_face
-from vivant.runtime.errors import OutputError
+from vivant.runtime.errors import FaceError, OutputError
+from vivant.runtime.faces import find_faces
 from vivant.runtime.images import load_photo
 from vivant.runtime.media import VideoReader
 from vivant.runtime.motions import Motion, load_motion
@@ -131,6 +133,41 @@ def test_a_real_photo_becomes_a_living_clip(bundle: Bundle, astronaut: Path, tmp
     moved = np.linalg.norm(np.ptp(performance.landmarks[..., :2], axis=0), axis=-1) / eyes
     assert moved[[13, 14, 17]].max() > 0.05  # the lips
     assert moved.max() < 2
+
+
+def test_another_photo_lends_the_inside_of_the_mouth_and_nothing_else(
+    bundle: Bundle, astronaut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A closed mouth opens: with a smiling photo there are other, brighter pixels between the lips, and only there."""
+    monkeypatch.setattr(Watermark, "mark", lambda _, frame: frame)  # it would differ everywhere
+    hopper, laugh = astronaut.with_name("grace_hopper.jpg"), load_motion(bundle, "laugh")
+    widest = Motion("laugh", laugh.fps, 1, lambda _: laugh.at(45))
+    alone = animate(bundle, hopper, widest, tmp_path / "alone", folder=True)
+    helped = animate(bundle, hopper, widest, tmp_path / "helped", folder=True, also=[astronaut])
+    assert "refer" in helped.milliseconds and "refer" not in alone.milliseconds
+    without, having = (pictures(tmp_path / name)[0].astype(int) for name in ("alone", "helped"))
+    face = find_faces(bundle, without.astype(np.uint8))[0]
+    outline = Image.new("L", without.shape[1::-1])
+    ImageDraw.Draw(outline).polygon([tuple(point) for point in face.landmarks[LIPS_OUTER, :2].tolist()], fill=255)
+    lips = np.asarray(outline) > 0
+    change = np.abs(having - without).max(-1)
+    assert change[lips].mean() > 5
+    assert having[lips].max(-1).mean() > without[lips].max(-1).mean()
+    assert change[~lips].mean() < 0.1
+    # A photo that shows no more than the animated one, such as itself, changes nothing.
+    animate(bundle, hopper, widest, tmp_path / "itself", folder=True, also=[hopper])
+    assert np.abs(pictures(tmp_path / "itself")[0].astype(int) - without).max() <= 1
+
+
+def test_other_photos_need_one_face_to_go_with(
+    standin: Bundle, rectangle: Path, astronaut: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FaceError, match="go with one face"):
+        animate(standin, rectangle, shifting(1, 0), tmp_path / "out", True, Settings(which="all"), also=[astronaut])
+    Image.new("RGB", (200, 200), "white").save(tmp_path / "empty.png")
+    with pytest.raises(FaceError, match=r"empty\.png"):
+        animate(standin, rectangle, shifting(1, 0), tmp_path / "out", True, also=[tmp_path / "empty.png"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_clip_driven_by_itself_reproduces_itself(bundle: Bundle, astronaut: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from vivant.runtime import inspection
 from vivant.runtime.credentials import find_credentials, load_credentials
 from vivant.runtime.errors import CredentialsError
 from vivant.runtime.inspection import INTACT, inspect_file
+from vivant.runtime.marks import MARKS
 
 CORRUPTIONS = 1000
 
@@ -120,7 +121,7 @@ def test_a_report_holds_what_was_said(marked: Path, name: str) -> None:
     assert claims.actions == ("c2pa.created", "c2pa.edited")
     assert claims.source_types == ("compositeWithTrainedAlgorithmicMedia",)
     assert [(one.title, one.sha256, one.thumbnail) for one in claims.ingredients] == [
-        ("anna.jpg", ORIGIN.sha256.hex(), False)
+        ("anna.jpg", ORIGIN.photo.sha256.hex(), False)
     ]
 
 
@@ -175,6 +176,21 @@ def test_the_manifests_of_other_programs_are_read(tmp_path: Path) -> None:
         report = inspect_file(path)
         assert report.state in ("self-signed", "broken")  # the library asks for actions in a certain order
         assert report.claims.motion is None and report.claims.label is None
+
+
+def test_a_soft_binding_is_ours_or_none(tmp_path: Path) -> None:
+    """Another program's binding, or one of ours without its blocks, is no watermark, and no traceback."""
+    ours, path = MARKS["watermark"], tmp_path / "bound.png"
+    opened = {"label": "c2pa.actions", "data": {"actions": [{"action": "c2pa.opened"}]}}
+    other = {"label": ours["label"], "data": {"alg": "org.example.1", "blocks": [{"scope": {}, "value": "00"}]}}
+    good = {"label": ours["label"], "data": {"alg": ours["algorithm"], "blocks": [{"scope": {}, "value": "5a17c388"}]}}
+    empty = {"label": ours["label"], "data": {"alg": ours["algorithm"], "blocks": []}}
+    for bindings, found in (([other], None), ([other, good], "5a17c388")):
+        path.write_bytes(with_manifest({"assertions": [opened, *bindings]}))
+        assert inspect_file(path).claims.watermark == found
+    path.write_bytes(with_manifest({"assertions": [opened, empty]}))
+    report = inspect_file(path)
+    assert (report.state, report.reasons) == ("broken", ("the manifest is not built as it should be (IndexError)",))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import random
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from vivant.runtime.errors import OutputError
 from vivant.runtime.inspection import inspect_file
 from vivant.runtime.media import VideoReader
 from vivant.runtime.motions import Motion
-from vivant.runtime.provenance import container_tags, hash_of_uri
+from vivant.runtime.provenance import Source, container_tags, hash_of_uri
 from vivant.runtime.session import Bundle
 from vivant.runtime.stopwatch import Stopwatch
 from vivant.runtime.tracks import MotionFrame
@@ -119,6 +120,16 @@ def test_a_manifest_does_not_fit_another_clip(tmp_path: Path) -> None:
     os.replace(tmp_path / "one.c2pa", tmp_path / "other.c2pa")
     assert inspect_file(tmp_path / "other.webm").state == "broken"
     assert inspect_file(tmp_path / "one.webm").state == "absent"
+
+
+def test_every_photo_is_an_ingredient(tmp_path: Path) -> None:
+    others = tuple(Source(f"anna{n}.png", bytes([n]) * 32, "image/png") for n in (2, 3))
+    clip = write_clip(tmp_path / "clip.mp4", signer(replace(ORIGIN, others=others)))
+    manifest = manifest_of(read(clip, "video/mp4"))
+    (actions,) = [one["data"]["actions"] for one in manifest["assertions"] if one["label"] == "c2pa.actions.v2"]
+    assert [one["title"] for one in manifest["ingredients"]] == ["anna.jpg", "anna2.png", "anna3.png"]
+    assert len({one["url"] for one in actions[0]["parameters"]["ingredients"]}) == 3
+    assert [one.sha256 for one in inspect_file(clip).claims.ingredients[1:]] == ["02" * 32, "03" * 32]
 
 
 def test_the_manifest_says_what_was_made_of_what(standin: Bundle, photo: Path, tmp_path: Path) -> None:

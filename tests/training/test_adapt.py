@@ -200,10 +200,10 @@ def test_the_table_of_photos(runs: dict[str, Path], bundle: Bundle, astronaut: P
     picture = np.asarray(Image.open(astronaut).convert("RGB").crop((60, 0, 400, 340)))
     write_video(tmp_path / "a.mp4", [np.roll(picture, shift, 1) for shift in range(12)], fps=8)
     teachers: list[TrainedTeacher] = [load_teacher(runs[name] / LAST) for name in ("tiny-full", "tiny-paper")]
-    settings = FewShotSettings(shots=(1, 2), tuned_shots=(2,), targets=3, epochs=1)
+    settings = FewShotSettings(shots=(1, 2), tuned_shots=(2,), targets=3, epochs=1, student_shots=(1, 3))
     text = evaluate_few_shot(teachers, [tmp_path / "a.mp4"], tmp_path / "out", bundle, settings)
     report = json.loads((tmp_path / "out" / "few_shot.json").read_text())
-    expected = ["geometry", "student"]
+    expected = ["geometry", "student, 1 photo", "student, 3 photos"]
     for name in ("tiny-full", "tiny-paper"):
         expected += [f"{name}, T = 1", f"{name}, T = 2", f"{name}, T = 2, tuned"]
     assert list(report["means"]) == expected

@@ -13,6 +13,7 @@ from made_shards import write_cache
 from PIL import Image
 from vivant.models import landmarks as lm
 from vivant.models.patch import MOUTH
+from vivant.models.student import Student, save_student
 from vivant.preparation.sources import Source
 from vivant.runtime.session import Bundle
 from vivant.training.checkpoint import CheckpointError, load_checkpoint
@@ -97,6 +98,30 @@ def test_patch_training_learns_and_resumes(cache: FrameCache, tmp_path: Path, ki
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in log if "painted" in line] == [2, 4]
     assert (tmp_path / "sheet_000004.png").exists()
+
+
+def test_another_frame_shows_the_mouth_far_from_the_target(cache: FrameCache) -> None:
+    """The same pairs with and without; what is shown comes from the target's own film, not from its neighbourhood."""
+    with_other, without = (PatchData(cache, MOUTH, "train", 0, 0.5, share) for share in (1.0, 0.0))
+    one, other = with_other.batch(6), without.batch(6)
+    assert torch.equal(one.source, other.source) and torch.equal(one.target, other.target)
+    assert one.inside is not None and one.inside.shape == one.source.shape and other.inside is None
+    sampler = with_other.video
+    (scene,) = {id(scene): scene for scene in sampler.stretch.values()}.values()
+    rows = list(scene.rows)
+    drawn = {sampler.other(rows[0], np.random.default_rng(seed), apart=3) for seed in range(20)}
+    assert drawn and all(row in rows and abs(row - rows[0]) >= 3 for row in drawn)
+
+
+def test_a_narrow_painter_imitates_a_student(cache: FrameCache, tmp_path: Path) -> None:
+    save_student(Student().eval(), tmp_path / "student.safetensors", "{}")
+    config = PatchTraining(
+        kind="eye", steps=2, batch=2, widths=(4, 6, 8), teacher=str(tmp_path / "student.safetensors"), teacher_until=0.5
+    )
+    trainer = PatchTrainer(replace(config, evaluation_batches=1), cache, tmp_path / "run")
+    first, second = (trainer.train_step(trainer.draw()) for _ in range(2))
+    assert trainer.painter.widths == (4, 6, 8)
+    assert first["teacher"] > 0 and "teacher" not in second
 
 
 def test_refiner_training_learns(cache: FrameCache, tmp_path: Path) -> None:

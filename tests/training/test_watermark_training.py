@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from vivant.models.watermark import CANVAS, RASTER, Watermark, enlarged, fold, load_watermark
+from vivant.models.watermark import CANVAS, RASTER, Watermark, blue, enlarged, fold, load_watermark
 from vivant.runtime.clips import open_clip
 from vivant.runtime.provenance import container_tags
 from vivant.training.attacks import Attack, apply_attack, encode_and_decode, random_attack
@@ -53,15 +53,15 @@ def data(tmp_path_factory: pytest.TempPathFactory, astronaut: Path) -> Path:
     ],
 )
 def test_the_window_tells_where_the_rest_of_a_picture_was(watermark: Watermark, attack: Attack) -> None:
-    pattern = watermark.embedder.tile(MESSAGE).detach()[0, 0].repeat(2, 2) * 50.0
-    picture = enlarged(pattern, 360, 480, torch.ones(3)).reshape(360, 480, 3) + 128.0
+    pattern = watermark.embedder.tile(MESSAGE).detach()[0, 0] * 40.0
+    picture = enlarged(pattern, 360, 480, blue(3)).reshape(360, 480, 3) + 128.0
     clip = picture.clamp(0, 255).byte().numpy()[None]
     treated, window = apply_attack(clip, attack, np.random.default_rng(0))
     small, covered = on_raster(treated[0], CANVAS, window.scale * RASTER)
-    cells = in_place(fold((small - 128.0) * covered)[0, 0], window)
+    cells = in_place(fold(small[:, 1:2] * covered)[0, 0], window)
     decoded = watermark.reader.code.decode(cells[None, None])
     assert decoded.valid and torch.equal(decoded.message, MESSAGE[0])
-    assert decoded.confidence > 0.7
+    assert decoded.confidence > 0.5
 
 
 def test_shifting_there_and_back_changes_little() -> None:
