@@ -29,7 +29,7 @@ export function OtherPhotosGroup({ studio }: { readonly studio: Studio }) {
         </ul>
       )}
       <p class="quiet tiles-state" role="status">{stateOf(studio)}</p>
-      <div class="refusals" role="alert">{others.refusals.value.map((refusal, i) => <p key={i}>{sentence(refusal)}</p>)}</div>
+      <div class="refusals" aria-live="polite">{others.refusals.value.map((refusal, i) => <p key={i}>{sentence(refusal)}</p>)}</div>
       <div class="row">
         <FileButton accept="image/*" multiple onFiles={(files) => void others.add(files)}>
           <PictureIcon />
