@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ KEPT_RESULTS: Final = 3  # of each visitor: the page shows one, and may still be
 IDLE_SECONDS: Final = 1800
 SWEEP_SECONDS: Final = 20
 STRAY_SECONDS: Final = 60  # an upload that was broken off is a file that nobody writes to any more
+Identity = tuple[int, int] | None  # of a file: its inode and when it was written, nanoseconds
 
 
 class Cancelled(VivantError):
@@ -30,14 +32,14 @@ class Session:
 
     Attributes:
         folder: holds one folder for each job.
-        uploads: files that the web server stored for this visitor.
+        uploads: files that the web server stored for this visitor, as they were then.
         seen: when the visitor last asked for something, `time.monotonic`.
         jobs: how many are running.
         cancelled: set when running jobs shall end; a new job clears it.
     """
 
     folder: Path
-    uploads: set[Path] = field(default_factory=set)
+    uploads: dict[Path, Identity] = field(default_factory=dict)
     seen: float = field(default_factory=time.monotonic)
     jobs: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -107,7 +109,7 @@ class Sessions:
                 self._sessions[key] = Session(Path(tempfile.mkdtemp(prefix="session-", dir=self._root)))
             session = self._sessions[key]
             session.seen = time.monotonic()
-            session.uploads.update(path.resolve() for path in uploads)
+            session.uploads.update(identities(uploads))
             if session.jobs == 0:
                 session.cancelled.clear()
             session.jobs += 1
@@ -129,7 +131,7 @@ class Sessions:
         if key is not None:
             with self._lock:
                 if key in self._sessions:
-                    self._sessions[key].uploads.update(path.resolve() for path in uploads)
+                    self._sessions[key].uploads.update(identities(uploads))
                     return
             self.end(key, self.begin(key, uploads))
 
@@ -148,9 +150,11 @@ class Sessions:
                 return
             session.cancelled.set()
             shared = {path for other in self._sessions.values() for path in other.uploads}
-            mine = session.uploads - shared
-        for path in mine:
-            if path.is_relative_to(self._root):
+            mine = {path: known for path, known in session.uploads.items() if path not in shared}
+        for path, known in mine.items():
+            # Gradio names a file after its content: somebody who just sent the same, and whose job has not begun yet,
+            # has put another file in its place.
+            if path.is_relative_to(self._root) and identity(path) == known:
                 path.unlink(missing_ok=True)
                 with suppress(OSError):  # gone already, or another upload of the same content lies there
                     path.parent.rmdir()
@@ -177,6 +181,20 @@ class Sessions:
             with suppress(OSError):  # it may just be renamed
                 if path.is_file() and path.stat().st_mtime < time.time() - seconds:
                     path.unlink()
+
+
+def identity(path: Path) -> Identity:
+    """What tells a file from another that later takes its place; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def identities(paths: Iterable[Path]) -> dict[Path, Identity]:
+    """Files with their identities."""
+    return {path.resolve(): identity(path) for path in paths}
 
 
 def plain_name(path: str | Path, otherwise: str) -> str:

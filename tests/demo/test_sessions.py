@@ -51,6 +51,22 @@ def test_the_same_photo_of_two_visitors_stays_until_both_left(root: Path) -> Non
     assert files(root) == []
 
 
+def test_a_photo_that_was_sent_anew_is_not_deleted_with_its_first_sender(root: Path) -> None:
+    """Between an upload and the job that uses it nobody is registered for the file."""
+    sessions = Sessions(root)
+    with Job(sessions, "anna", [upload(root, "same.jpg")]):
+        pass
+    sent = root / "sent"  # Gradio renames what it received
+    sent.write_text("same.jpg")
+    sent.replace(root / "hash-of-same.jpg" / "same.jpg")
+    sessions.leave("anna")
+    assert files(root) == ["same.jpg"]
+    with Job(sessions, "ben", [root / "hash-of-same.jpg" / "same.jpg"]):
+        pass
+    sessions.leave("ben")
+    assert files(root) == []
+
+
 def test_who_leaves_while_a_job_runs_ends_it_and_leaves_nothing(root: Path) -> None:
     sessions = Sessions(root)
     with pytest.raises(Cancelled), Job(sessions, "anna", [upload(root, "a.jpg")]) as job:
