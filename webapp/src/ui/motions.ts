@@ -43,8 +43,8 @@ export class Motions {
     this.recording.value = null;
     this.preset.value = name;
     await this.options.withEngine(async (engine) => {
+      this.options.onMotion(); // at once: a pause that is asked for while the preset comes is not undone
       await engine.setMotion({ kind: "preset", name });
-      this.options.onMotion();
     });
   }
 
