@@ -66,7 +66,7 @@ def test_graphs_are_plain_onnx() -> None:
 def test_shipped_bundle_equals_torch() -> None:
     differences = verify_bundle(BUNDLED)
     marks = {"watermark_embed", "watermark_read", "watermark_decode"}
-    student = {"head", "motion", "retarget", "encode", "render", "paste", "end to end"}
+    student = {"head", "motion", "retarget", "encode", "refer", "render", "paste", "end to end"}
     assert {d.graph for d in differences} == student | marks
     assert all(d.passed and d.runs > 0 for d in differences), differences
 

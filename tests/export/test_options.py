@@ -18,7 +18,7 @@ from vivant.export.options import Variant
         ({"target": "wasm", "precisions": ("fp16",)}, "no gain"),
         ({"target": "wasm", "precisions": ("fp32", "int8")}, "use the target 'all'"),
         ({"size": 128}, "256 to 1024"),
-        ({"photos": 2}, "encodes 1 photo"),
+        ({"photos": 33}, "takes 1 to 32 photos"),
     ],
 )
 def test_impossible_exports_are_refused_with_a_sentence(wrong: dict[str, object], message: str) -> None:

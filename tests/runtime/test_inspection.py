@@ -132,9 +132,8 @@ def test_the_kind_is_told_by_content_not_by_name(marked: Path, tmp_path: Path) -
 
 
 def test_text_in_a_file_cannot_command_the_terminal(vivant: Command, tmp_path: Path) -> None:
-    evil = dataclasses.replace(
-        ORIGIN, photo="\x1b]0;owned\x07\u202eevil\nlabel  forged" + "x" * 1000, motion="\x1b[31m"
-    )
+    photo = dataclasses.replace(ORIGIN.photo, name="\x1b]0;owned\x07\u202eevil\nlabel  forged" + "x" * 1000)
+    evil = dataclasses.replace(ORIGIN, photo=photo, motion="\x1b[31m")
     clip = write_clip(tmp_path / "clip.gif", signer(evil))
     (ingredient,) = inspect_file(clip).claims.ingredients
     assert ingredient.title.isprintable() and len(ingredient.title) <= 301
