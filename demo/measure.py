@@ -66,7 +66,7 @@ class Server:
 
     def files(self) -> list[Path]:
         """Visitors' files."""
-        found = (path for path in self.folder.rglob("*") if path.is_file() and path.name != ".ses")
+        found = (Path(parent, name) for parent, _, names in os.walk(self.folder) for name in names if name != ".ses")
         return [path for path in found if not any(part.startswith("examples-") for part in path.parts)]
 
     def wait_until_left(self) -> float:

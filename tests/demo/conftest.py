@@ -19,6 +19,7 @@ import pytest
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from clipmaking import write_video
+from folders import files_under
 from PIL import Image
 from standin import picture_with_faces, write_manifest
 from vivant.runtime.animate import Settings, animate
@@ -77,7 +78,7 @@ class Site:
 
     def files(self) -> list[Path]:
         """Visitors' files that exist, without the demo's own examples."""
-        found = [path for path in self.folder.rglob("*") if path.is_file() and path.name != ".ses"]
+        found = [path for path in files_under(self.folder) if path.name != ".ses"]
         return [path for path in found if not any(part.startswith("examples-") for part in path.parts)]
 
 
@@ -99,7 +100,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             process.send_signal(signal.SIGTERM)
             code = process.wait(30)
     assert code == 0
-    left = {path.name for path in folder.rglob("*") if path.is_file()}
+    left = {path.name for path in files_under(folder)}
     assert left <= {".ses"}  # which ONNX Runtime writes
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from folders import files_under
 from PIL import Image
 
 gradio_client = pytest.importorskip("gradio_client", reason="the demo needs the extra: pip install 'vivant[demo]'")
@@ -148,14 +149,13 @@ def test_hostile_names_become_harmless(call: Call, photo: Path, tmp_path: Path) 
 
 
 def test_uploads_beyond_the_limit_do_not_reach_the_disk(demo: Demo, call: Call, tmp_path: Path) -> None:
-    before = {path for path in demo.folder.rglob("*") if path.is_file()}
+    before = set(files_under(demo.folder))
     huge = tmp_path / "huge.png"
     with huge.open("wb") as stream:
         stream.truncate(demo.studio.limits.upload_bytes + 1)
     with pytest.raises(Exception, match=r"[Tt]oo [Ll]arge|exceed|413|maximum"):
         call(photos=as_photos(huge))
-    after = {path for path in demo.folder.rglob("*") if path.is_file() and path.stat().st_size > 10_000_000}
-    assert not after - before
+    assert not [path for path in files_under(demo.folder) if path not in before and path.stat().st_size > 10_000_000]
 
 
 def test_five_visitors_at_once_are_all_served_with_their_own_picture(demo: Demo, photo: Path, tmp_path: Path) -> None:
@@ -182,9 +182,9 @@ def test_nothing_of_a_visitor_stays_after_the_visit(demo: Demo, photo: Path, tmp
     shutil.copyfile(photo, unique)
     client = connect(demo, tmp_path / "downloads")
     client.predict(photos=as_photos(unique), preset="shift", consent=True, api_name="/animate")
-    assert list(demo.folder.rglob("farewell*"))
+    assert [path for path in files_under(demo.folder) if path.name.startswith("farewell")]
     client.close()
-    assert _soon(lambda: not list(demo.folder.rglob("farewell*")))
+    assert _soon(lambda: not [path for path in files_under(demo.folder) if path.name.startswith("farewell")])
 
 
 def test_who_leaves_in_the_middle_ends_the_job(demo: Demo, photo: Path, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_who_leaves_in_the_middle_ends_the_job(demo: Demo, photo: Path, tmp_path
     assert _soon(lambda: demo.studio.sessions.busy)
     client.close()
     assert _soon(lambda: not demo.studio.sessions.busy)
-    assert _soon(lambda: not list(demo.folder.rglob("*long*")))
+    assert _soon(lambda: not [path for path in files_under(demo.folder) if "long" in path.name])
 
 
 def test_files_of_the_server_are_not_served(demo: Demo, astronaut: Path) -> None:
