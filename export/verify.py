@@ -199,15 +199,15 @@ def _render_in_torch(student: Student, frames: Sequence[Frame]) -> list[np.ndarr
 
 def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray, seeds: Sequence[int]) -> None:
     face = find_faces(bundle, photo)[0]
+    # Another photo for `refer`: the same, mirrored.
+    mirror = np.array([-1.0, 1.0, 1.0], np.float32), np.array([photo.shape[1], 0.0, 0.0], np.float32)
+    other = {"image": np.ascontiguousarray(photo[:, ::-1]), "landmarks": face.landmarks * mirror[0] + mirror[1]}
     region = compare("head", {"landmarks": face.landmarks})["region"]
     matte = bundle.graph("matte")({"image": photo, "region": region})["matte"]
     for size in (256, 512):
         feeds = {"image": photo, "landmarks": face.landmarks, "region": region, "matte": matte}
         feeds["size"] = np.array(size, np.int64)
         encoded = compare("encode", feeds)
-        # A stranger's photo would do: mirrored, the photo is another one.
-        mirrored = np.ascontiguousarray(photo[:, ::-1])
-        other = {"image": mirrored, "landmarks": find_faces(bundle, mirrored)[0].landmarks}
         compare("refer", other | {"mouth": encoded["mouth"], "points": encoded["points"]})
         with torch.no_grad():
             reference = compare.modules["encode"](*(torch.tensor(value) for value in feeds.values()))

@@ -91,7 +91,6 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.data = PatchData(cache, patch, "train", config.seed, config.photo_share, references)
         check_people(self.data.video, cache)
         self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
-        self.held_out_pairs = PatchData(cache, patch, "heldout", 1, 0.0, 1.0)
         self.painter = PatchPainter(patch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = MovingAverage(self.painter, config.ema)
@@ -101,7 +100,10 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
         looked_at = config.evaluation_batches if self.held_out.video.people else 0
         self.fixed = [self.held_out.batch(24, augment=False) for _ in range(looked_at)]
-        self.referring = [self.held_out_pairs.batch(24, augment=False) for _ in range(looked_at if references else 0)]
+        self.referring: list[PatchBatch] = []  # the same pairs, each with another frame
+        if references:
+            referring = PatchData(cache, patch, "heldout", 1, 0.0, 1.0)
+            self.referring = [referring.batch(24, augment=False) for _ in range(looked_at)]
         if not self.resume() and config.initial:
             load_checkpoint(Path(config.initial), self.modules)
 
