@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from . import anchors
 from . import landmarks as lm
-from .geometry import pixel_grid, sample_square, soft_assignment
+from .geometry import assigned, pixel_grid, sample_square
 from .layers import ConvBlock, ResidualBlock, Up
 from .polygon import dilate_and_feather, fill_polygon, soft_disc
 
@@ -89,14 +89,14 @@ def eye_frame(landmarks: Tensor, left: bool, config: PatchConfig = EYE) -> Patch
 
 
 def both_eyes(landmarks: Tensor) -> Tensor:
-    """[1, 478, C] → [2, 478, C]: the landmarks, and the landmarks named as if the left eye were the right one."""
+    """[N, 478, C] → [2N, 478, C]: the landmarks, then those named as if the left eye were the right one."""
     return torch.cat([landmarks, landmarks[:, lm.MIRROR]])
 
 
 def eye_frames(pair: Tensor, config: PatchConfig = EYE) -> PatchFrame:
-    """The frames of the right and the left eye, as `eye_frame` gives them; pair [2, 478, 2] from `both_eyes`."""
-    x_axis, distance = _eye_axis(pair)  # of the second it points the other way: a left eye's frame is mirrored
-    turn = torch.tensor([[1.0], [-1.0]], device=pair.device)
+    """The frames of the right and the left eyes, as `eye_frame` gives them; pair [2N, 478, 2] from `both_eyes`."""
+    x_axis, distance = _eye_axis(pair)  # of the left eyes it points the other way: their frames are mirrored
+    turn = torch.tensor([[1.0], [-1.0]], device=pair.device).repeat_interleave(len(pair) // 2, 0)
     y_axis = torch.stack([-x_axis[:, 1], x_axis[:, 0]], -1) * turn
     half = 0.5 * config.side * distance
     return PatchFrame(0.5 * (pair[:, 33] + pair[:, 133]), torch.stack([x_axis * half, y_axis * half], 1))
@@ -130,9 +130,8 @@ def eye_flow(source: Tensor, target: Tensor, left: bool) -> Tensor:
 
 def assigned_flow(config: PatchConfig, sigma: float, source: Tensor, target: Tensor) -> Tensor:
     """Backward flow that takes anchors from target to source [B, A, 2], patch coordinates: [B, 2, n, n]."""
-    grid = pixel_grid(config.flow_size, source.device)
-    flow = soft_assignment(grid, target, sigma) @ (source - target)
-    flow = flow.transpose(1, 2).reshape(-1, 2, config.flow_size, config.flow_size)
+    raster = (config.flow_size, config.flow_size)
+    flow = assigned(pixel_grid(config.flow_size, source.device), target, source - target, sigma).unflatten(2, raster)
     return F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
@@ -278,6 +277,8 @@ class PatchPainter(nn.Module):
 
 def keep_grey(painted: Tensor, source: Tensor) -> Tensor:
     """Paint without colour for a photo without colour. painted, source [B, 3, n, n] → [B, 3, n, n]."""
-    colour = (source.amax(1) - source.amin(1)).mean((1, 2)).reshape(-1, 1, 1, 1)
-    grey = painted.mean(1, keepdim=True)
+    red, green, blue = source.unbind(1)  # plane by plane: reductions over three values are slow
+    most, least = red.maximum(green).maximum(blue), red.minimum(green).minimum(blue)
+    colour = (most - least).mean((1, 2)).reshape(-1, 1, 1, 1)
+    grey = (painted[:, :1] + painted[:, 1:2] + painted[:, 2:]) / 3.0
     return torch.lerp(grey.expand_as(painted), painted, ((colour - 0.01) / 0.03).clamp(0.0, 1.0))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .geometry import COARSE_SIGMA, FINE_SIGMA, fit_affine, pixel_grid, sample_square, soft_assignment
+from .geometry import COARSE_SIGMA, FINE_SIGMA, assigned, fit_affine, pixel_grid, sample_square
 from .layers import ConvBlock, ResidualBlock, Up
 
 
@@ -29,7 +29,7 @@ class RefinerConfig:
 class Motion(NamedTuple):
     """What the refiner says of one frame, all at 64 × 64.
 
-    flow: [B, 64, 64, 2] backward displacement, normalised. matte: [B, 1, 64, 64] share of person in the target frame.
+    flow: [B, 2, 64, 64] backward displacement, normalised. matte: [B, 1, 64, 64] share of person in the target frame.
     shade: [B, 3, 64, 64] colour to add (light, shadow), in units of the 0..1 picture.
     """
 
@@ -93,41 +93,39 @@ class FlowRefiner(nn.Module):
             source, target: [B, A, 3] normalised anchors.
 
         Returns:
-            flows [B, P, 3, 2] (fine, affine + coarse, affine); messages [B, P, E + 5]: embedding, depth before and
+            flows [B, 3, 2, P] (fine, affine + coarse, affine); messages [B, E + 5, P]: embedding, depth before and
             after, offset to the nearest anchors and its length.
         """
         grid = self.get_buffer("grid")
+        where = grid.T
         matrix, offset = fit_affine(target[..., :2], source[..., :2])
         affine_at_anchors = target[..., :2] @ matrix + offset
         embedding = self.embedding.expand(source.shape[0], -1, -1)
         values = torch.cat([source[..., :2] - target[..., :2], target, source[..., 2:], embedding], -1)
-        fine = soft_assignment(grid, target[..., :2], FINE_SIGMA) @ values
+        fine = assigned(grid, target[..., :2], values, FINE_SIGMA)
         coarse = self._coarse_flow(target[..., :2], source[..., :2] - affine_at_anchors)
-        affine = grid @ matrix + offset - grid
-        flows = torch.stack([fine[..., :2], affine + coarse, affine], 2)
-        towards = fine[..., 2:4] - grid
-        distance = (towards.square().sum(-1, keepdim=True) + 1e-6).sqrt()
-        return flows, torch.cat([fine[..., 6:], fine[..., 4:6], towards, distance], -1)
+        affine = matrix.transpose(1, 2) @ where + offset.transpose(1, 2) - where
+        flows = torch.stack([fine[:, :2], affine + coarse, affine], 1)
+        towards = fine[:, 2:4] - where
+        distance = (towards.square().sum(1, keepdim=True) + 1e-6).sqrt()
+        return flows, torch.cat([fine[:, 6:], fine[:, 4:6], towards, distance], 1)
 
     def _coarse_flow(self, target: Tensor, values: Tensor) -> Tensor:
-        """Smooth enough for half the raster: target, values [B, A, 2] → [B, P, 2]."""
+        """Smooth enough for half the raster: target, values [B, A, 2] → [B, 2, P]."""
         half = self.config.size // 2
-        flow = soft_assignment(self.get_buffer("coarse_grid"), target, COARSE_SIGMA) @ values
-        flow = flow.transpose(1, 2).reshape(-1, 2, half, half)
-        flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return flow.flatten(2).transpose(1, 2)
+        flow = assigned(self.get_buffer("coarse_grid"), target, values, COARSE_SIGMA).unflatten(2, (half, half))
+        return F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False).flatten(2)
 
     def forward(self, source_features: Tensor, source: Tensor, target: Tensor) -> Motion:
         """source_features from `encode`; source, target [B, A, 3] normalised anchors."""
-        size, batch = self.config.size, source.shape[0]
+        size = self.config.size
         flows, messages = self.candidates(source, target)
-        grid = self.get_buffer("grid").unsqueeze(1)
-        where = grid + flows
-        raster = [where[:, :, k].reshape(batch, size, size, 2) for k in range(3)]
+        where = (self.get_buffer("grid").T + flows).transpose(2, 3).unflatten(2, (size, size))
+        raster = where.unbind(1)
         pictures = [source_features, sample_square(source_features, raster[1], size)]
         pictures += [sample_square(source_features[:, :4], raster[k], size) for k in (0, 2)]
-        maps = torch.cat([flows.flatten(2) * 4.0, messages], -1)
-        x = torch.cat([*pictures, maps.reshape(batch, size, size, -1).permute(0, 3, 1, 2)], 1)
+        maps = torch.cat([flows.flatten(1, 2) * 4.0, messages], 1).unflatten(2, (size, size))
+        x = torch.cat([*pictures, maps], 1)
         x0 = self.enter(x)
         x1 = self.down1(x0)
         x2 = self.down2(x1)
@@ -136,12 +134,11 @@ class FlowRefiner(nn.Module):
         return self._decode(self.head(x).float(), flows, source_features)
 
     def _decode(self, out: Tensor, flows: Tensor, source_features: Tensor) -> Motion:
-        size, batch = self.config.size, out.shape[0]
-        share = out[:, :4].softmax(1).flatten(2).transpose(1, 2)  # [B, P, 4]; the fourth is standing still: flow 0
-        residual = torch.tanh(out[:, 4:6]).flatten(2).transpose(1, 2) * self.config.residual_flow
-        flow = residual + sum(share[..., k : k + 1] * flows[:, :, k] for k in range(3))
-        flow = flow.reshape(batch, size, size, 2)
-        grid = self.get_buffer("grid").reshape(1, size, size, 2)
-        carried = sample_square(source_features[:, 3:4].float(), grid + flow, size)
+        size = self.config.size
+        share = out[:, :4].softmax(1)  # the fourth is standing still: flow 0
+        flow = torch.tanh(out[:, 4:6]) * self.config.residual_flow
+        flow = flow + sum(share[:, k : k + 1] * flows[:, k].unflatten(2, (size, size)) for k in range(3))
+        where = self.get_buffer("grid").reshape(1, size, size, 2) + flow.permute(0, 2, 3, 1)
+        carried = sample_square(source_features[:, 3:4].float(), where, size)
         matte = (carried + torch.tanh(out[:, 6:7])).clamp(0.0, 1.0)
         return Motion(flow, matte, torch.tanh(out[:, 7:10]) * self.config.residual_colour)

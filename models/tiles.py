@@ -26,13 +26,18 @@ class Tile(NamedTuple):
     maps: Tensor
     frame: PatchFrame
 
+    def chosen(self, which: list[int]) -> Tile:
+        """Some of the patches."""
+        return Tile(self.maps[which], PatchFrame(*(part[which] for part in self.frame)))
+
 
 def tile_of(flow: Tensor, painted: Tensor, masks: PatchMasks, before: PatchFrame, after: PatchFrame) -> Tile:
     """Patch coordinates → the square's: where the tile's pixels look in the source minus where they are."""
     size = flow.shape[-1]
     grid = pixel_grid(size, flow.device)
-    looked = before.from_patch(grid + flow.permute(0, 2, 3, 1).reshape(len(flow), -1, 2))
-    moved = (looked - after.from_patch(grid)).reshape(-1, size, size, 2).permute(0, 3, 1, 2)
+    # before.from_patch(grid + flow) - after.from_patch(grid), with the planes leading
+    turned = (before.axes - after.axes).transpose(1, 2) @ grid.T + (before.centre - after.centre).unsqueeze(2)
+    moved = (before.axes.transpose(1, 2) @ flow.flatten(2) + turned).unflatten(2, (size, size))
     # Fade to nothing at the tile's border, or neighbours in the atlas would bleed in.
     fade = ((1.0 - grid.abs().amax(-1)) * 12.0).clamp(0.0, 1.0).reshape(1, 1, size, size)
     cover = masks.region * fade

@@ -104,7 +104,7 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
             "matte": masked_l1(
                 motion.matte, *(torch.nn.functional.avg_pool2d(x, 2) for x in (batch.target_matte, batch.valid))
             ),
-            "flow": motion.flow.diff(dim=1).abs().mean() + motion.flow.diff(dim=2).abs().mean(),
+            "flow": motion.flow.diff(dim=2).abs().mean() + motion.flow.diff(dim=3).abs().mean(),
         }
         total = losses["l1"] + config.weight_ssim * losses["ssim"]
         total = total + config.weight_matte * losses["matte"] + config.weight_flow * losses["flow"]
@@ -126,7 +126,7 @@ class RefinerTrainer(StudentTrainer[RefinerTraining, FrameBatch]):
             features = self.teacher.encode(batch.source, batch.source_matte)
             wanted = self.teacher(features, batch.source_anchors, batch.target_anchors)
         weight = F.avg_pool2d(batch.valid * (1.0 + self.settings.person_weight * batch.target_matte), 2)
-        flow, wanted_flow = (x.flow.permute(0, 3, 1, 2).float() for x in (motion, wanted))
+        flow, wanted_flow = (x.flow.float() for x in (motion, wanted))
         unlike = masked_l1(flow, wanted_flow, weight) + masked_l1(motion.matte, wanted.matte, weight)
         return unlike + masked_l1(motion.shade, wanted.shade, weight)
 

@@ -112,7 +112,7 @@ def test_untrained_refiner_is_the_geometry() -> None:
 def test_still_person_keeps_every_pixel() -> None:
     """A matte that did not change uncovers nothing, even at its soft edge."""
     matte = torch.rand(1, 1, 64, 64)
-    still = Motion(torch.zeros(1, 64, 64, 2), matte, torch.zeros(1, 3, 64, 64))
+    still = Motion(torch.zeros(1, 2, 64, 64), matte, torch.zeros(1, 3, 64, 64))
     maps = blend(still, matte, torch.rand(1, 3, 64, 64))
     texture = torch.rand(1, 3, 128, 128)
     torch.testing.assert_close(render(texture, maps), texture, atol=1e-5, rtol=0)

@@ -63,6 +63,8 @@ async function timings(address, folder) {
     row(`render ${size}: native, ${THREADS} threads, the same int8 graph`, native[`render ${size}`], "ms");
     row(`render ${size}: browser / native`, result.stages[size].render / native[`render ${size}`], "", "≤ 2.5");
   }
+  row("move the landmarks: browser", result.stages[256].retarget, "ms");
+  row("put the square into the photo: browser", result.stages[256].screen, "ms");
   row("follow the camera's face: browser", result.mimicStages.follow, "ms");
   row("track: native", native.track, "ms");
   row("longest task of the page's thread", result.longest, "ms", "≤ 50");
