@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from PIL import Image
 
 from ..runtime.session import Bundle
 from .browser import Browser, BrowserError
@@ -24,7 +21,7 @@ from .frames import Frame, make_frames
 from .integrity import check_bundle, read_entry
 from .placement import Placed, place_bundle
 from .quality import Loss, measure_loss, render_all
-from .report_page import Section, Table, as_html, as_markdown
+from .report_page import Section, Table, as_html, as_markdown, as_strip
 from .roofline import ReferenceTime, Roofline, measure_peak, measure_roofline, time_references, time_session
 from .wasm import WasmTiming, time_in_wasm
 
@@ -251,20 +248,14 @@ def _contact_sheet(looks: list[Look], frames: list[Frame]) -> list[tuple[str, st
     """For every precision a row of frames, and what differs from the first, 16-fold: (caption, data URL)."""
     rows = []
     for look in looks:
-        rows.append((f"{look.name} ({look.entry['precision']})", _picture(look.pictures)))
+        rows.append((f"{look.name} ({look.entry['precision']})", as_strip(look.pictures)))
         if look is not looks[0]:
             pairs = zip(look.pictures, looks[0].pictures, strict=True)
             differences = [np.abs(a.astype(int) - b.astype(int)) * 16 for a, b in pairs]
             caption = f"{look.name}: difference to {looks[0].name}, × 16"
-            rows.append((caption, _picture([d.clip(0, 255).astype(np.uint8) for d in differences])))
+            rows.append((caption, as_strip([d.clip(0, 255).astype(np.uint8) for d in differences])))
     captions = ", ".join(escape(f"{frame.photo} {frame.motion}") for frame in frames)
     return [(f"Frames: {captions}", ""), *rows]
-
-
-def _picture(pictures: Sequence[np.ndarray]) -> str:
-    stream = BytesIO()
-    Image.fromarray(np.concatenate([p[..., :3] for p in pictures], 1)).save(stream, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def _mb(count: int) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -32,6 +37,13 @@ class Section:
     title: str
     tables: Sequence[Table] = field(default_factory=tuple)
     note: str = ""
+
+
+def as_strip(pictures: Sequence[np.ndarray]) -> str:
+    """Pictures uint8 [H, W, 3 or 4] of one height side by side, as a data URL."""
+    stream = BytesIO()
+    Image.fromarray(np.concatenate([p[..., :3] for p in pictures], 1)).save(stream, "JPEG", quality=90)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def as_html(
