@@ -27,7 +27,9 @@ def train_teacher_command(
     name: Annotated[str, typer.Option("--name", help="paper, paper-cpu, full or full-cpu.")] = "full-cpu",
     steps: Annotated[int | None, typer.Option(min=1, help="Of the whole run.", show_default="the recipe's")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")] = None,
-    flow: Annotated[Path | None, typer.Option(help="A student, whose flow the warp branch starts from.")] = None,
+    student: Annotated[
+        Path, typer.Option(help="Moves the photos, in full and full-cpu.", show_default="the shipped one")
+    ] = DEFAULT_BUNDLE.parent / "weights" / "student.safetensors",
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 0,
     seed: Annotated[int, typer.Option(help="Of weights and episodes.")] = 0,
 ) -> None:
@@ -37,7 +39,7 @@ def train_teacher_command(
         from ..training.content_loss import Networks
         from ..training.engine import EngineConfig, TrainingError
         from ..training.train_teacher import train_teacher
-    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", flow=flow)
+    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", student=student)
     try:
         train_teacher(cache, output, name, EngineConfig(workers=workers, seed=seed), networks, steps, batch)
     except (CheckpointError, TrainingError, FileNotFoundError) as error:

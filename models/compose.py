@@ -30,6 +30,13 @@ def upsample(maps: Tensor, size: int) -> Tensor:
     return F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False)
 
 
+def resized(maps: Tensor, size: int) -> Tensor:
+    """Averaged down or interpolated up: [B, C, n, n] → [B, C, size, size], one side a multiple of the other."""
+    if maps.shape[-1] > size:
+        return F.avg_pool2d(maps, maps.shape[-1] // size)
+    return upsample(maps, size)
+
+
 def border_window(size: int, device: torch.device | str | None = None) -> Tensor:
     """1 in the middle, falling smoothly to 0 at the square's edge: [1, 1, size, size]."""
     reach = pixel_grid(size, device).abs().amax(-1).reshape(1, 1, size, size)
@@ -71,7 +78,7 @@ def blend(motion: Motion, source_matte: Tensor, plate: Tensor) -> Maps:
     stood = (2.0 * source_matte - 1.0).clamp_min(0.0)
     left = (1.0 - 2.0 * motion.matte).clamp_min(0.0)
     uncovered = stood * left * window
-    flow = motion.flow.permute(0, 3, 1, 2) * window
+    flow = motion.flow * window
     return Maps(flow, 1.0 - uncovered, uncovered * plate + motion.shade * window)
 
 

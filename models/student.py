@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .anchors import FACE
-from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled
+from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled, resized
 from .geometry import normalise_points, pixel_grid, sample
 from .landmarks import LIPS_INNER
 from .layers import fold_norms
@@ -77,6 +77,32 @@ class Encoded(NamedTuple):
     reference_lips: Tensor
 
 
+class Moved(NamedTuple):
+    """Motion of N squares before its parts are put together.
+
+    coarse: maps at 64 × 64. mouth: N tiles; eyes: 2N, right ones first. matte: [N, 1, 64, 64], share of person.
+    """
+
+    coarse: Maps
+    mouth: Tile
+    eyes: Tile
+    matte: Tensor
+
+    def maps(self) -> Maps:
+        """Put together, N leading. For training: tiles are placed one square after the other."""
+        count = len(self.matte)
+        each = [
+            place(
+                Maps(*(part[i : i + 1] for part in self.coarse)),
+                self.mouth.chosen([i]),
+                self.eyes.chosen([i, count + i]),
+                whole=False,
+            )
+            for i in range(count)
+        ]
+        return Maps(*(torch.cat(parts) for parts in zip(*each, strict=True)))
+
+
 def sample_photo(photo: Tensor, where: Tensor, pixels_per_step: Tensor) -> Tensor:
     """Sample a photo on a raster, averaging over each raster cell where the photo is finer than the raster.
 
@@ -120,25 +146,51 @@ class Student(nn.Module):
         """
         square = self._cut(photo, region, size)
         small = F.avg_pool2d(self._cut(photo, region, 256), 2)
-        small_matte = F.avg_pool2d(matte, 2)
         points = normalise_points(landmarks.unsqueeze(0), region.unsqueeze(0))
         pixels = landmarks[None, :, :2]
-        pair = both_eyes(pixels)
-        eye_places = eye_frames(pair)
-        eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in eye_places)), EYE.size) for i in (0, 1)]
+        places = eye_frames(both_eyes(pixels))
+        eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in places)), EYE.size) for i in (0, 1)]
         mouth = self._cut_patch(photo, mouth_frame(pixels), MOUTH.size)
-        own_mouth = mouth_frame(pixels).to_patch(pixels)
+        return self._encoded(square, small, F.avg_pool2d(matte, 2), points, region, mouth, torch.cat(eyes))
+
+    def encode_squares(self, pictures: Tensor, mattes: Tensor, points: Tensor) -> Encoded:
+        """`encode` for N squares that are cut already, all at once; of what `Encoded` describes, N lead (eyes: N right
+        ones, then N left ones).
+
+        Args:
+            pictures: [N, 3, S, S] 0..1. mattes: [N, 1, 128, 128]. points: [N, 478, 3] normalised to the squares.
+        """
+        flat = points[..., :2]
+        pair = both_eyes(flat)
+        mouth, eyes = (
+            sample(picture, frame.from_patch(pixel_grid(size, picture.device)).unflatten(1, (size, size)))
+            for picture, frame, size in (
+                (pictures, mouth_frame(flat), MOUTH.size),
+                (torch.cat([pictures, pictures]), eye_frames(pair), EYE.size),
+            )
+        )
+        whole = torch.tensor([0.0, 0.0, 2.0, 0.0], device=pictures.device)  # normalised coordinates as they are
+        return self._encoded(pictures, resized(pictures, 128), mattes, points, whole, mouth, eyes)
+
+    def _encoded(
+        self, square: Tensor, small: Tensor, matte: Tensor, points: Tensor, region: Tensor, mouth: Tensor, eyes: Tensor
+    ) -> Encoded:
+        """The squares at full size and, with their mattes, at 128 pixels; mouths and eyes cut from them."""
+        flat = points[..., :2]
+        own_mouth = mouth_frame(flat).to_patch(flat)
+        pair = both_eyes(flat)
+        window = border_window(64, square.device).sqrt()
         return Encoded(
             double_texture(square),
-            F.interpolate(border_window(64).sqrt(), size=square.shape[-2:], mode="bilinear", align_corners=False),
-            self.refiner.encode(small, small_matte),
-            background_plate(small, small_matte),
+            F.interpolate(window, size=square.shape[-2:], mode="bilinear", align_corners=False),
+            self.refiner.encode(small, matte),
+            background_plate(small, matte),
             points,
             region.reshape(4),
             mouth,
-            torch.cat(eyes),
+            eyes,
             fill_polygon(own_mouth[:, LIPS_INNER], MOUTH.size),
-            eye_shape(eye_places.to_patch(pair), EYE.size, left=False),
+            eye_shape(eye_frames(pair).to_patch(pair), EYE.size, left=False),
             mouth,
             own_mouth[:, LIPS_INNER],
         )
@@ -174,9 +226,14 @@ class Student(nn.Module):
                 but without a computed shape, which a GPU would wait for.
         """
         points = normalise_points(target.unsqueeze(0), encoded.square.unsqueeze(0))
+        moved = self.move(encoded, points)
+        return place(moved.coarse, moved.mouth, moved.eyes, whole)
+
+    def move(self, encoded: Encoded, points: Tensor) -> Moved:
+        """What the networks say of targets [N, 478, 3] (normalised), one for each photo of `encoded`."""
         motion = self.refiner(encoded.features, encoded.points[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
-        return place(coarse, self._mouth_tile(encoded, points), self._eye_tiles(encoded, points), whole)
+        return Moved(coarse, self._mouth_tile(encoded, points), self._eye_tiles(encoded, points), motion.matte)
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
         # A traced size is a tensor, which torch's types do not know.
@@ -228,6 +285,17 @@ def load_student(path: Path) -> tuple[Student, str]:
     Raises:
         ValueError: the file is not a student.
     """
+    student, record = read_student(path)
+    fold_norms(student)
+    return student.eval(), record
+
+
+def read_student(path: Path) -> tuple[Student, str]:
+    """The student as it was trained, in float32, and its training record.
+
+    Raises:
+        ValueError: the file is not a student.
+    """
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     if metadata.get("format") != "vivant-student-1":
@@ -240,5 +308,4 @@ def load_student(path: Path) -> tuple[Student, str]:
         replace(EYE, widths=tuple(painters["eye"])),
     )
     student.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()})
-    fold_norms(student)
-    return student.eval(), metadata.get("record", "{}")
+    return student, metadata.get("record", "{}")

@@ -43,11 +43,16 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class WarpConfig:
-    """The warp branch: `features`, channels of the source features; `learn_flow`: whether the flow is trained too."""
+    """The warp branch. features: channels of the source features. learn_student: whether the student that moves the
+    photos is trained too. refiner, mouth, eye: the widths of that student's networks.
+    """
 
     features: int = 64
     widths: tuple[int, int] = (32, 64)
-    learn_flow: bool = True
+    learn_student: bool = True
+    refiner: tuple[int, int, int, int] = (24, 40, 64, 96)
+    mouth: tuple[int, int, int] = (32, 64, 96)
+    eye: tuple[int, int, int] = (24, 48, 64)
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ FULL_CPU: Final = TeacherConfig(
         widths=(32, 64, 128), blocks=3, attention_up=0, spectral=False, guides=GUIDES, memory=24, skips=True, outputs=5
     ),
     discriminator=DiscriminatorConfig(size=128, base_width=16, max_width=128, patches=32),
-    warp=WarpConfig(features=24, widths=(16, 24), learn_flow=False),
+    warp=WarpConfig(features=24, widths=(16, 24), learn_student=False),
 )
 CONFIGURATIONS: Final = {config.name: config for config in (PAPER, PAPER_CPU, FULL, FULL_CPU)}
 
@@ -126,7 +131,8 @@ def config_from(values: Mapping[str, Any]) -> TeacherConfig:
             "warp": None,
         }
         if values["warp"] is not None:
-            parts["warp"] = WarpConfig(**{**values["warp"], "widths": tuple(values["warp"]["widths"])})
+            widths = {key: tuple(values["warp"][key]) for key in ("widths", "refiner", "mouth", "eye")}
+            parts["warp"] = WarpConfig(**{**values["warp"], **widths})
         return TeacherConfig(**{**values, **parts})
     except (KeyError, TypeError) as error:
         raise ValueError(f"These are no settings of a teacher: {error}.") from error

@@ -1,12 +1,13 @@
 """The warp branch of the `full` teacher: photos moved by the geometry, and an attention that picks among them.
 
-Every photo is moved to the target's landmarks by the student's flow (geometry plus refiner). Which photo a spot is
+Every photo is moved to the target's landmarks as the student moves it, mouth and eyes painted. Which photo a spot is
 taken from is a softmax over the photos: one whose mouth is open there lends its teeth to a target with an open mouth.
 It starts from what the geometry alone can tell (how much the expression, the pose and the place differ) and learns on.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,14 +16,15 @@ from torch.nn import functional as F
 
 from .adversarial_layers import instance_norm
 from .anchors import FACE
-from .compose import background_plate, blend, render
-from .geometry import fit_affine, pixel_grid, sample, soft_assignment
-from .patch import head_slopes
-from .refiner import FlowRefiner, RefinerConfig
+from .compose import render_doubled, resized
+from .geometry import assigned, fit_affine, pixel_grid, sample
+from .patch import EYE, MOUTH, head_slopes
+from .refiner import RefinerConfig
+from .student import Student
 from .teacher_config import WarpConfig
 
 REACH = 0.06  # of an anchor's difference of expression, normalised
-SEEN = 128  # side of the pictures that the flow is estimated from
+SEEN = 128  # side of the mattes, and of the pictures that the flow is estimated from
 
 
 class Photos(NamedTuple):
@@ -70,8 +72,12 @@ class WarpBranch(nn.Module):
     def __init__(self, config: WarpConfig) -> None:
         super().__init__()
         self.config = config
-        self.refiner = FlowRefiner(RefinerConfig(widths=(32, 64, 96, 128)))  # wider than the student's
-        self.refiner.requires_grad_(config.learn_flow)
+        self.student = Student(
+            RefinerConfig(widths=config.refiner),
+            replace(MOUTH, widths=config.mouth),
+            replace(EYE, widths=config.eye),
+        ).requires_grad_(config.learn_student)
+        self.student.eval()  # see `train`, which nobody calls on a fresh module
         self.encoder = PhotoEncoder(config)
         self.query = nn.Sequential(
             nn.Conv2d(3, config.widths[0], 3, 1, 1), nn.ReLU(), nn.Conv2d(config.widths[0], config.features, 3, 1, 1)
@@ -84,9 +90,9 @@ class WarpBranch(nn.Module):
         self.prior = nn.Parameter(torch.tensor([400.0, 32.0, 16.0]).log())
 
     def train(self, mode: bool = True) -> WarpBranch:
-        """The refiner's batch norms keep their statistics: batches are small, and processes must agree."""
+        """The student's batch norms keep their statistics: batches are small, and processes must agree."""
         super().train(mode)
-        self.refiner.eval()
+        self.student.eval()
         return self
 
     def forward(self, photos: Photos, drawn: Tensor, points: Tensor) -> Warped:
@@ -94,16 +100,16 @@ class WarpBranch(nn.Module):
         count = photos.pictures.shape[1]
         pictures, own_drawn, own_points, mattes = (x.flatten(0, 1) for x in photos)
         target = points.repeat_interleave(count, 0)
-        moved, flow, person = self._move(pictures, mattes, own_points[:, FACE], target[:, FACE])
+        moved, flow, person = self._move(pictures, mattes, own_points, target)
         features = self.encoder(torch.cat([pictures, own_drawn], 1) * 2.0 - 1.0)
         raster = features.shape[-1]
         grid = pixel_grid(raster, flow.device).reshape(1, raster, raster, 2)
-        features = sample(features.float(), grid + _resized(flow, raster).permute(0, 2, 3, 1))
+        features = sample(features.float(), grid + resized(flow, raster).permute(0, 2, 3, 1))
         expression, difference = self._difference(own_points, target, flow)
         weights = self.prior.exp()[:, None, None]
         seen = flow.shape[-1]
-        query = self.query(_resized(drawn, seen)).repeat_interleave(count, 0)
-        learned = (query.float() * _resized(features, seen)).sum(1) / features.shape[1] ** 0.5
+        query = self.query(resized(drawn, seen)).repeat_interleave(count, 0)
+        learned = (query.float() * resized(features, seen)).sum(1) / features.shape[1] ** 0.5
         share = (learned - (difference * weights).sum(1)).unflatten(0, (-1, count)).softmax(1)
         size = pictures.shape[-1]
         return Warped(
@@ -116,13 +122,12 @@ class WarpBranch(nn.Module):
 
     def _move(self, pictures: Tensor, mattes: Tensor, own: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures moved as the student moves them [N, 3, S, S], flow [N, 2, 64, 64], matte [N, 1, 64, 64]."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.config.learn_flow):
-            small = _resized(pictures, SEEN)
-            features = self.refiner.encode(small, mattes)
-            motion = self.refiner(features, own, target)
-            plate = background_plate(small, mattes)
-            maps = blend(motion, features[:, 3:4].float(), plate)
-            return render(pictures, maps), maps.flow, motion.matte
+        learn = torch.is_grad_enabled() and self.config.learn_student
+        # Coordinates of a few digits, as autocast would have them, move a picture by pixels.
+        with torch.set_grad_enabled(learn), torch.autocast(pictures.device.type, enabled=False):
+            encoded = self.student.encode_squares(pictures, mattes, own)
+            moved = self.student.move(encoded, target)
+            return render_doubled(encoded.texture, moved.maps()), moved.coarse.flow, moved.matte
 
     @staticmethod
     def _difference(own: Tensor, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,24 +136,14 @@ class WarpBranch(nn.Module):
         before, after = own[:, FACE, :2], target[:, FACE, :2]
         matrix, offset = fit_affine(after, before)
         rest = (before - after @ matrix - offset).square().sum(-1, keepdim=True).add(1e-12).sqrt()
-        spread = soft_assignment(pixel_grid(size, flow.device), after, REACH) @ rest
-        expression = spread.transpose(1, 2).unflatten(2, (size, size))
+        expression = assigned(pixel_grid(size, flow.device), after, rest, REACH).unflatten(2, (size, size))
         turn = (head_slopes(own) - head_slopes(target)).abs().sum(-1).reshape(-1, 1, 1, 1).expand_as(expression)
         distance = flow.square().sum(1, keepdim=True).add(1e-12).sqrt()
         return expression, torch.cat([expression, turn, distance], 1)
 
 
-def _resized(maps: Tensor, size: int) -> Tensor:
-    """Averaged down or interpolated up to `size`: [N, C, n, n] → [N, C, size, size]."""
-    if maps.shape[-1] > size:
-        return F.avg_pool2d(maps, maps.shape[-1] // size)
-    if maps.shape[-1] == size:
-        return maps
-    return F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False)
-
-
 def _merged(each: Tensor, share: Tensor, size: int) -> Tensor:
     """Weighted sum over the photos: each [B·K, C, n, n], share [B, K, m, m] → [B, C, size, size]."""
     batch, count = share.shape[:2]
-    weights = _resized(share, size).unsqueeze(2)
-    return (_resized(each, size).unflatten(0, (batch, count)) * weights).sum(1)
+    weights = resized(share, size).unsqueeze(2)
+    return (resized(each, size).unflatten(0, (batch, count)) * weights).sum(1)

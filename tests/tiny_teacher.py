@@ -33,7 +33,7 @@ TINY_FULL = TeacherConfig(
         outputs=5,
     ),
     discriminator=_JUDGES,
-    warp=WarpConfig(features=6, widths=(4, 6), learn_flow=False),
+    warp=WarpConfig(features=6, widths=(4, 6), learn_student=False),
 )  # fmt: skip
 TINY_PAPER = TeacherConfig(
     name="tiny-paper",
@@ -54,10 +54,11 @@ def tiny_learner(
     recipe: MetaLearning = RECIPE,
     precision: str = "no",
     save_every: int = 1000,
+    student: Path | None = None,
 ) -> MetaLearner:
     """A learner that logs every step."""
     engine = EngineConfig(precision, log_every=1, save_every=save_every)
-    return MetaLearner(config, recipe, FrameCache(cache), output, Networks(), engine)
+    return MetaLearner(config, recipe, FrameCache(cache), output, Networks(student=student), engine)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ from .vgg import VGG19_LAYERS, VGGFACE_LAYERS, VggFeatures
 class Networks:
     """Files that a run starts from or compares features with; a VGG file is named with its SHA-256.
 
-    flow: a student, whose refiner the warp branch starts from. tracker: the bundle's `track.onnx`.
+    student: the one that moves the photos in the warp branch. tracker: the bundle's `track.onnx`.
     """
 
     tracker: Path | None = None
-    flow: Path | None = None
+    student: Path | None = None
     vgg19: tuple[Path, str] | None = None
     vggface: tuple[Path, str] | None = None
 

@@ -5,17 +5,17 @@ The loop reads top to bottom: `MetaLearner.run` draws episodes, `MetaLearner.tra
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..models.anchors import FACE
 from ..models.geometry import warp_by_landmarks
 from ..models.judges import Judges
+from ..models.student import Student, read_student
 from ..models.teacher import Rendered, Teacher
 from ..models.teacher_config import TeacherConfig
 from ..models.warp_branch import Photos
@@ -48,6 +48,9 @@ class MetaLearner:
         networks: Networks,
         engine: EngineConfig | None = None,
     ) -> None:
+        student: Student | None = None
+        if config.warp and networks.student:
+            config, student = _started_from(config, networks.student)
         self.config, self.recipe = config, recipe
         describe = {"teacher": asdict(config), "recipe": asdict(recipe) | {"steps": 0, "evaluate_every": 0}}
         self.engine = Engine(engine or EngineConfig(), output, describe)
@@ -55,8 +58,8 @@ class MetaLearner:
         self.held_out = _held_out(cache, recipe, config)
         self.content = ContentLoss(recipe.weights, networks).to(self.engine.accelerator.device)
         teacher, judges = Teacher(config), Judges(config, len(self.data.videos))
-        if teacher.warp and networks.flow:
-            teacher.warp.refiner.load_state_dict(_refiner_weights(networks.flow))
+        if teacher.warp and student:
+            teacher.warp.student.load_state_dict(student.state_dict())
         learnt = [p for p in teacher.parameters() if p.requires_grad]
         optimiser = torch.optim.Adam(learnt, recipe.rate, (0.5, 0.999))
         judge_optimiser = torch.optim.Adam(judges.parameters(), recipe.judge_rate, (0.5, 0.999))
@@ -78,7 +81,7 @@ class MetaLearner:
         with engine.stoppable():
             for batch in engine.batches(self.data, recipe.batch, recipe.steps, collate):
                 with engine.counted(recipe.batch, when=engine.step in (first, recipe.adversarial_from)):
-                    losses = self.train_step(Episode(*batch))
+                    losses = self.train_step(_with(Episode(*batch), recipe.shots_at(engine.step)))
                 rates = engine.throughput(recipe.batch)
                 agreed = engine.agreed(losses)
                 if rates:
@@ -157,7 +160,7 @@ class MetaLearner:
         for shots in sorted({1, self.recipe.shots}):
             sums = {"geometry": 0.0, "warped": 0.0, "made": 0.0}
             for number, episode in enumerate(self.held_out):
-                episode = _moved(episode, shots, self.engine.accelerator.device)
+                episode = _moved(_with(episode, shots), self.engine.accelerator.device)
                 with self.engine.accelerator.autocast():
                     rendered = teacher(episode.photos, episode.drawn, episode.points)
                 pictures = {"geometry": _geometry(episode), "made": rendered.picture.float().clamp(0, 1)}
@@ -186,20 +189,24 @@ def _held_out(cache: FrameCache, recipe: MetaLearning, config: TeacherConfig) ->
     return [collate([data[8 * batch + i] for i in range(8)]) for batch in range(3)]
 
 
-def _refiner_weights(student: Path) -> dict[str, Tensor]:
-    """The flow refiner's part of a student's file."""
+def _started_from(config: TeacherConfig, path: Path) -> tuple[TeacherConfig, Student]:
+    """A student, and the configuration with that student's widths in the warp branch."""
     try:
-        tensors = load_file(student)
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{student} is no student: {error}.") from error
-    part = {key.removeprefix("refiner."): value for key, value in tensors.items() if key.startswith("refiner.")}
-    return {key: value.float() if value.is_floating_point() else value for key, value in part.items()}
+        student, _ = read_student(path)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise TrainingError(f"{path} is no student: {error}.") from error
+    refiner, painters = student.refiner.config.widths, (student.mouth.widths, student.eye.widths)
+    assert config.warp is not None
+    return replace(config, warp=replace(config.warp, refiner=refiner, mouth=painters[0], eye=painters[1])), student
 
 
-def _moved(episode: Episode, shots: int, device: torch.device) -> Episode:
-    """On the device, with the first photos alone."""
-    photos = Photos(*(x[:, :shots].to(device) for x in episode.photos))
-    return Episode(photos, *(x.to(device) for x in episode[1:]))
+def _with(episode: Episode, shots: int) -> Episode:
+    """The episode with its first photos alone."""
+    return episode._replace(photos=Photos(*(x[:, :shots] for x in episode.photos)))
+
+
+def _moved(episode: Episode, device: torch.device) -> Episode:
+    return Episode(Photos(*(x.to(device) for x in episode.photos)), *(x.to(device) for x in episode[1:]))
 
 
 def _geometry(episode: Episode) -> Tensor:

@@ -123,7 +123,8 @@ def portraits_page(rows: Sequence[Living], refused: Sequence[tuple[str, str]], d
     )
     failed = sum(bool(row.failures) for row in rows)
     note = (
-        f"{len(rows)} picture{'s' * (len(rows) != 1)}, {failed} with a failure in at least one of {MOMENTS * len(drivers)} moments. Identity: "
+        f"{len(rows)} picture{'s' * (len(rows) != 1)}, {failed} with a failure in at least one of "
+        f"{MOMENTS * len(drivers)} moments. Identity: "
         f"1 less dlib's distance to the picture, somebody else below {STRANGER:g}. Landmarks: mean "
         f"distance from where they were sent, in distances of the outer eye corners, a failure beyond {FAR:g}. "
         "Sharpness: energy of detail in the face, of the picture's own."

@@ -28,6 +28,8 @@ from .recipes import recipe_of
 from .stopping import StopRequest
 from .vgg import WeightsError
 
+STUDENT = BUNDLED.parent / "weights" / "student.safetensors"
+
 
 def train_teacher(
     cache: Path,
@@ -89,7 +91,9 @@ def arguments_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--save-every", type=int, default=EngineConfig.save_every)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--flow", type=Path, help="a student, whose flow refiner the warp branch starts from")
+    parser.add_argument(
+        "--student", type=Path, default=STUDENT, help="moves the photos in the warp branch; default: the shipped one"
+    )
     parser.add_argument("--vgg19", type=hashed, metavar="PATH:SHA256", help="VGG19 weights for the content loss")
     parser.add_argument("--vggface", type=hashed, metavar="PATH:SHA256", help="VGGFace weights for the content loss")
     return parser.parse_args(arguments)
@@ -100,7 +104,7 @@ def main() -> None:
     given = arguments_of()
     torch.set_num_threads(given.threads)
     engine = EngineConfig(given.precision, workers=given.workers, save_every=given.save_every, seed=given.seed)
-    networks = Networks(BUNDLED / "track.onnx", given.flow, given.vgg19, given.vggface)
+    networks = Networks(BUNDLED / "track.onnx", given.student, given.vgg19, given.vggface)
     try:
         train_teacher(given.cache, given.output, given.teacher, engine, networks, given.steps, given.batch)
     except (TrainingError, CheckpointError, WeightsError, FileNotFoundError) as error:

@@ -168,6 +168,21 @@ def test_tiles_land_on_their_features(student: Student, encoded: Encoded, featur
     assert np.abs(np.array([x + 0.5, y + 0.5]) - expected).max() < 3
 
 
+def test_squares_are_moved_together_as_one_by_one(student: Student) -> None:
+    torch.manual_seed(1)
+    pictures, mattes = torch.rand(2, 3, 128, 128), torch.rand(2, 1, 128, 128)
+    own = canonical_face().points * 0.5 + torch.tensor([[[0.05, 0.1, 0.0]], [[-0.1, 0.0, 0.1]]])
+    target = own + 0.02 * torch.randn(2, 478, 3)
+    with torch.no_grad():
+        together = student.move(student.encode_squares(pictures, mattes, own), target).maps()
+        for i in range(2):
+            part = slice(i, i + 1)
+            alone = student.encode_squares(pictures[part], mattes[part], own[part])
+            for many, one in zip(together, student.maps(alone, target[i]), strict=True):
+                torch.testing.assert_close(many[part], one, atol=1e-4, rtol=1e-4)
+                assert one.std() > 0
+
+
 @pytest.mark.parametrize("shift", [0.0, 30.0, -45.0])
 def test_looking_for_the_face_alone_misses_nothing(student: Student, encoded: Encoded, shift: float) -> None:
     """Mouth and eyes are placed in a part of the square only; where the head is, tilted, nearer or aside, makes none

@@ -156,7 +156,9 @@ def test_the_warp_branch_keeps_a_photo_whose_landmarks_rest() -> None:
     points = posed()
     photos = photos_of(points)
     warped = branch(photos, drawing(points, SIZE)[None], points[None])
-    torch.testing.assert_close(warped.picture, photos.pictures[:, 0], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        warped.picture, photos.pictures[:, 0], atol=0.02, rtol=0
+    )  # untrained painters add a little
     torch.testing.assert_close(warped.share, torch.ones_like(warped.share))
 
 
@@ -170,12 +172,12 @@ def test_the_photo_with_the_targets_expression_is_preferred_at_the_mouth() -> No
         torch.testing.assert_close(share.sum(1), torch.ones_like(share[:, 0]))
 
 
-def test_the_flow_can_be_kept_from_learning() -> None:
+def test_the_student_can_be_kept_from_learning() -> None:
     config = TINY_FULL.warp or pytest.fail()
     frozen = WarpBranch(config).train()
-    assert not any(p.requires_grad for p in frozen.refiner.parameters())
-    assert not any(m.training for m in frozen.refiner.modules())
+    assert not any(p.requires_grad for p in frozen.student.parameters())
+    assert not any(m.training for m in frozen.student.modules())
     target = posed(0.1)
     frozen(photos_of(posed()), drawing(target, SIZE)[None], target[None]).memory.sum().backward()
-    assert all(p.grad is None for p in frozen.refiner.parameters())
+    assert all(p.grad is None for p in frozen.student.parameters())
     assert all(p.grad is not None for p in frozen.encoder.parameters())

@@ -17,6 +17,9 @@ from accelerate.state import AcceleratorState
 from made_cache import write_made_cache
 from tiny_teacher import RECIPE, TINY_FULL, TINY_PAPER, tiny_learner
 from vivant.models.judges import Verdict
+from vivant.models.patch import MOUTH
+from vivant.models.refiner import RefinerConfig
+from vivant.models.student import Student, save_student
 from vivant.models.teacher_config import TeacherConfig
 from vivant.runtime.session import BUNDLED
 from vivant.training.checkpoint import CheckpointError
@@ -25,6 +28,7 @@ from vivant.training.content_loss import ContentLoss, Networks
 from vivant.training.engine import LAST, TrainingError
 from vivant.training.episodes import Episode, Episodes, collate
 from vivant.training.recipes import recipe_of
+from vivant.training.teacher_files import load_teacher
 from vivant.training.teacher_losses import LossWeights, judges_loss, pixel_l1
 from vivant.training.tracker_features import TrackerFeatures
 from vivant.training.vgg import VGG19_LAYERS, VggFeatures, WeightsError
@@ -185,6 +189,29 @@ def test_a_run_writes_logs_boards_and_sheets(folder: Path, tmp_path: Path) -> No
     assert {"heldout_made_1", "heldout_made_2", "heldout_geometry_1"} <= set(read[-1])
     assert (tmp_path / "sheet_0000003.png").is_file()
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_photos_are_moved_by_the_student_that_is_named(folder: Path, tmp_path: Path) -> None:
+    named = Student(RefinerConfig(widths=(8, 12, 16, 20)), replace(MOUTH, widths=(4, 6, 8)))
+    save_student(named, tmp_path / "student.safetensors", "{}")
+    learner = tiny_learner(folder, tmp_path / "run", student=tmp_path / "student.safetensors")
+    warp = learner.config.warp
+    assert warp and (warp.refiner, warp.mouth, warp.eye) == ((8, 12, 16, 20), (4, 6, 8), (24, 48, 64))
+    learner.run()
+    loaded = load_teacher(tmp_path / "run" / LAST).teacher.warp
+    assert loaded
+    for name, value in named.state_dict().items():  # it does not learn here
+        torch.testing.assert_close(loaded.student.state_dict()[name].float(), value.half().float())
+    (tmp_path / "other.safetensors").write_bytes(b"nothing")
+    with pytest.raises(TrainingError, match=r"other\.safetensors is no student"):
+        tiny_learner(folder, tmp_path / "other", student=tmp_path / "other.safetensors")
+
+
+def test_steps_take_more_or_fewer_photos() -> None:
+    recipe = replace(RECIPE, shots=4, fewest_shots=1)
+    counts = [recipe.shots_at(step) for step in range(200)]
+    assert set(counts) == {1, 2, 3, 4} and counts == [recipe.shots_at(step) for step in range(200)]
+    assert {replace(recipe, fewest_shots=None).shots_at(step) for step in range(20)} == {4}
 
 
 def test_recipes_have_names() -> None:
