@@ -12,6 +12,7 @@ from vivant.models.watermark import CANVAS, RASTER, Watermark, blue, enlarged, f
 from vivant.runtime.clips import open_clip
 from vivant.runtime.provenance import container_tags
 from vivant.training.attacks import Attack, apply_attack, encode_and_decode, random_attack
+from vivant.training.evaluate_watermark import survivors
 from vivant.training.train_watermark import WatermarkTrainer, WatermarkTraining, in_place, on_raster, shifted
 from vivant.training.watermark_data import ClipSource, films_of, photos_of
 
@@ -109,3 +110,15 @@ def test_a_run_learns_resumes_and_writes_weights(data: Path, tmp_path: Path) -> 
     loaded, record = load_watermark(tmp_path / "watermark.safetensors")
     assert "held_out_exact" in record
     assert loaded.config == again.watermark.config
+
+
+def test_survivors_are_counted() -> None:
+    def embed(frame: np.ndarray, message: bytes) -> np.ndarray:
+        marked = frame.copy()
+        marked[0, :4, 0] = np.frombuffer(message, np.uint8)
+        return marked
+
+    clips = [np.full((3, 64, 64, 3), level, np.uint8) for level in (40, 200)]
+    treatments = {"nothing": Attack(), "noise": Attack(noise=20.0)}
+    read = survivors(clips, embed, lambda frames: frames[-1][0, :4, 0].tobytes().hex(), treatments)
+    assert read == {"nothing": (2, 2), "noise": (0, 2)}
