@@ -1,7 +1,8 @@
 """The generator G: drawn landmarks become a picture, styled by the person's AdaIN coefficients (section 3.1).
 
 Between it and the paper's there are, where the configuration asks for them, a U-Net's skips, further inputs (guides),
-and features of the photos (memory); `PAPER` asks for none.
+and features of the photos (memory); `PAPER` asks for none. What a skip meets is normalised first: the residual blocks'
+sums grow on their way up, and drowned the skips in the first teachers, which then corrected next to nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         spectral, widths, raster = config.spectral, config.widths, size // config.fold
-        channels = (3 + config.guides) * config.fold**2
+        channels = first = (3 + config.guides) * config.fold**2
         self.down, self.down_attention = nn.ModuleList(), nn.ModuleList()
         self.remember = nn.ModuleList()
         for width in widths:
@@ -57,6 +58,7 @@ class Generator(nn.Module):
             takes = config.skips and len(self.skips) < len(widths) - 1
             self.skips.append(nn.Conv2d(width, width, 1) if takes else nn.Identity())
             channels = width
+        self.entry = nn.Conv2d(first, channels, 3, 1, 1) if config.skips else None
         self.last_norm = AdaptiveNorm(channels)
         self.head = nn.Conv2d(channels, config.outputs * config.fold**2, 3, 1, 1)
         if config.guides:  # what starts from a picture starts with no change to it
@@ -79,7 +81,7 @@ class Generator(nn.Module):
             [B, outputs, S, S] float32.
         """
         x = drawn * 2.0 - 1.0 if guides is None else torch.cat([drawn * 2.0 - 1.0, guides.picture], 1)
-        x = F.pixel_unshuffle(x, self.config.fold)
+        x = entered = F.pixel_unshuffle(x, self.config.fold)
         levels = []
         for block, attention, remember in zip(self.down, self.down_attention, self.remember, strict=True):
             x = attention(block(x))
@@ -93,8 +95,12 @@ class Generator(nn.Module):
         for block, attention, skip in zip(self.up, self.up_attention, self.skips, strict=True):
             x = attention(block(x, next(parts)))
             if isinstance(skip, nn.Conv2d):
-                x = x + skip(instance_norm(levels.pop()))
-        x = self.head(F.relu(self.last_norm(x, next(parts))))
+                x = instance_norm(x) + skip(instance_norm(levels.pop()))
+        if self.entry:
+            x = instance_norm(x) + self.entry(entered)
+        # A correction that only does harm yet is most easily silenced by ψ̂'s last offsets, and a dead ReLU stays dead.
+        slope = 0.2 if self.config.guides else 0.0
+        x = self.head(F.leaky_relu(self.last_norm(x, next(parts)), slope))
         return F.pixel_shuffle(x.float(), self.config.fold)
 
     def _adaptive(self) -> list[AdaptiveBlock | AdaptiveNorm]:
