@@ -82,8 +82,8 @@ def verify_command(
 ) -> None:
     """Prove that the bundle's graphs compute what torch computes, within the stated tolerances."""
     with needing_extra("export"):
-        from ..export.bundle import WEIGHTS
         from ..export.verify import verify_bundle, verify_precisions
+        from ..models.student import WEIGHTS
     student = checkpoint or WEIGHTS
     if not student.is_file():
         raise VivantError(f"{student} does not exist.")

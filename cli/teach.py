@@ -28,18 +28,19 @@ def train_teacher_command(
     steps: Annotated[int | None, typer.Option(min=1, help="Of the whole run.", show_default="the recipe's")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")] = None,
     student: Annotated[
-        Path, typer.Option(help="Moves the photos, in full and full-cpu.", show_default="the shipped one")
-    ] = DEFAULT_BUNDLE.parent / "weights" / "student.safetensors",
+        Path | None, typer.Option(help="Moves the photos, in full and full-cpu.", show_default="the shipped one")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 0,
     seed: Annotated[int, typer.Option(help="Of weights and episodes.")] = 0,
 ) -> None:
     """Meta-learn a teacher. Ctrl-C ends the run with a checkpoint; the same command goes on."""
     with needing_extra("train"):
+        from ..models.student import WEIGHTS
         from ..training.checkpoint import CheckpointError
         from ..training.content_loss import Networks
         from ..training.engine import EngineConfig, TrainingError
         from ..training.train_teacher import train_teacher
-    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", student=student)
+    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", student=student or WEIGHTS)
     try:
         train_teacher(cache, output, name, EngineConfig(workers=workers, seed=seed), networks, steps, batch)
     except (CheckpointError, TrainingError, FileNotFoundError) as error:

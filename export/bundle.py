@@ -13,7 +13,7 @@ from typing import Any
 
 import onnx
 
-from ..models.student import Student, load_student
+from ..models.student import WEIGHTS, Student, load_student
 from ..models.watermark import load_watermark
 from ..runtime import driver, faces, images, portrait
 from ..runtime.animate import Gains
@@ -36,7 +36,6 @@ from .watermark_graphs import build_watermark_graphs
 from .webgpu import fill_channels, rewrite_for_webgpu
 from .writer import replace_folder, write_file, write_graph
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "models" / "weights" / "student.safetensors"
 WATERMARK = WEIGHTS.with_name("watermark.safetensors")
 PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
 TRACKER = ("detect", "detect_far", "track", "matte")

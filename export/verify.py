@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from ..models.head import Head
 from ..models.motion import Motion, Retarget
-from ..models.student import Student, load_student
+from ..models.student import WEIGHTS, Student, load_student
 from ..models.watermark import load_watermark
 from ..runtime.errors import VivantError
 from ..runtime.faces import find_faces
 from ..runtime.images import load_photo
 from ..runtime.session import Bundle, Tensors
 from ..runtime.tracks import MotionTrack
-from .bundle import WATERMARK, WEIGHTS
+from .bundle import WATERMARK
 from .frames import Frame, make_frames
 from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, ReferGraph, RenderGraph
 from .half import emulate_half

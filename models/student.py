@@ -48,6 +48,7 @@ from .polygon import fill_polygon
 from .refiner import FlowRefiner, RefinerConfig
 from .tiles import Tile, place, tile_of
 
+WEIGHTS = Path(__file__).resolve().with_name("weights") / "student.safetensors"  # the shipped student
 FIRST_WIDTHS = (32, 64, 96, 128)  # of the refiner in files that do not state them
 FIRST_PAINTERS = {"mouth": (32, 64, 96), "eye": (24, 48, 64)}  # the same of the painters
 _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
@@ -90,13 +91,13 @@ class Moved(NamedTuple):
 
     def maps(self) -> Maps:
         """Put together, N leading. For training: tiles are placed one square after the other."""
-        count = len(self.matte)
+        count, gpu = len(self.matte), self.matte.device.type != "cpu"
         each = [
             place(
                 Maps(*(part[i : i + 1] for part in self.coarse)),
                 self.mouth.chosen([i]),
                 self.eyes.chosen([i, count + i]),
-                whole=False,
+                whole=gpu,  # which would wait for a computed place
             )
             for i in range(count)
         ]

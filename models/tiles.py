@@ -51,7 +51,8 @@ def place(coarse: Maps, mouth: Tile, eyes: Tile, whole: bool) -> Maps:
     atlas = torch.cat([F.pad(mouth.maps, (0, 0, 0, 2 * EYE.size - MOUTH.size)), column], 3)
     frames = PatchFrame(*(torch.cat(parts) for parts in zip(mouth.frame, eyes.frame, strict=True)))
     stacked = upsample(torch.cat([coarse.flow, coarse.keep, coarse.add], 1), MAP_SIZE)
-    axis, window = pixel_axis(MAP_SIZE), border_window(MAP_SIZE)
+    device = stacked.device
+    axis, window = pixel_axis(MAP_SIZE, device), border_window(MAP_SIZE, device)
     if whole:
         placed = F.grid_sample(atlas, _atlas_coordinates(frames, axis, axis), align_corners=False)
         return Maps(*_laid_over(stacked, placed, window).split([2, 1, 3], 1))
@@ -59,7 +60,7 @@ def place(coarse: Maps, mouth: Tile, eyes: Tile, whole: bool) -> Maps:
     across, down = slice(left, left + PLACED), slice(top, top + PLACED)
     placed = F.grid_sample(atlas, _atlas_coordinates(frames, axis[across], axis[down]), align_corners=False)
     part = stacked[:, :, down, across]
-    fade = (4.0 * border_window(PLACED)).clamp_max(1.0)  # a tile that reaches out of the part ends softly
+    fade = (4.0 * border_window(PLACED, device)).clamp_max(1.0)  # a tile that reaches out of the part ends softly
     change = _laid_over(part, placed, window[:, :, down, across] * fade) - part
     rest = MAP_SIZE - PLACED
     return Maps(*(stacked + F.pad(change, (left, rest - left, top, rest - top))).split([2, 1, 3], 1))
@@ -93,9 +94,10 @@ def _atlas_coordinates(frames: PatchFrame, x: Tensor, y: Tensor) -> Tensor:
 
     frames: of the three tiles, normalised. x [w], y [h]: the raster's columns and rows, normalised.
     """
-    extent = torch.tensor([MOUTH.size + EYE.size, 2.0 * EYE.size])
-    sides = torch.tensor([[MOUTH.size], [EYE.size], [EYE.size]])
-    corners = torch.tensor([[0.0, 0.0], [MOUTH.size, 0.0], [MOUTH.size, EYE.size]])
+    device = x.device
+    extent = torch.tensor([MOUTH.size + EYE.size, 2.0 * EYE.size], device=device)
+    sides = torch.tensor([[MOUTH.size], [EYE.size], [EYE.size]], device=device)
+    corners = torch.tensor([[0.0, 0.0], [MOUTH.size, 0.0], [MOUTH.size, EYE.size]], device=device)
     scale, offset = sides / extent, (2.0 * corners + sides) / extent - 1.0  # [3, 2]
     inverse = frames.axes / frames.axes.square().sum(-1, keepdim=True)
     # Coordinate k of the raster in the frame of tile t: slope · (x, y) + constant; k leads.

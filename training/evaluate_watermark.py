@@ -136,7 +136,7 @@ def survivors(clips: Iterable[np.ndarray], embed: Embed, read: Read, treatments:
             seen = [treated[i] for i in spread(len(treated), FRAMES)]
             found[name][0] += read(seen) == message.hex()
             found[name][1] += 1
-    return {name: (read, clips) for name, (read, clips) in found.items()}
+    return {name: (survived, tried) for name, (survived, tried) in found.items()}
 
 
 def fidelity(clips: Sequence[np.ndarray], embed: Embed) -> np.ndarray:

@@ -5,7 +5,7 @@ The loop reads top to bottom: `MetaLearner.run` draws episodes, `MetaLearner.tra
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from ..models.geometry import warp_by_landmarks
 from ..models.judges import Judges
 from ..models.student import Student, read_student
 from ..models.teacher import Rendered, Teacher
-from ..models.teacher_config import TeacherConfig
+from ..models.teacher_config import TeacherConfig, with_student
 from ..models.warp_branch import Photos
 from .clips import FrameCache
 from .content_loss import ContentLoss, Networks
@@ -195,9 +195,7 @@ def _started_from(config: TeacherConfig, path: Path) -> tuple[TeacherConfig, Stu
         student, _ = read_student(path)
     except (OSError, SafetensorError, ValueError) as error:
         raise TrainingError(f"{path} is no student: {error}.") from error
-    refiner, painters = student.refiner.config.widths, (student.mouth.widths, student.eye.widths)
-    assert config.warp is not None
-    return replace(config, warp=replace(config.warp, refiner=refiner, mouth=painters[0], eye=painters[1])), student
+    return with_student(config, student.refiner.config.widths, student.mouth.widths, student.eye.widths), student
 
 
 def _with(episode: Episode, shots: int) -> Episode:

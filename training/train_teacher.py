@@ -9,14 +9,13 @@ The run resumes from OUTPUT/last.safetensors if it is there; Ctrl-C and SIGTERM 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from ..models.teacher_config import CONFIGURATIONS
+from ..models.student import WEIGHTS
+from ..models.teacher_config import CONFIGURATIONS, config_from, with_student
 from ..runtime.session import BUNDLED
 from .checkpoint import CheckpointError, load_checkpoint
 from .clips import FrameCache
@@ -27,8 +26,6 @@ from .meta_learn import MetaLearner
 from .recipes import recipe_of
 from .stopping import StopRequest
 from .vgg import WeightsError
-
-STUDENT = BUNDLED.parent / "weights" / "student.safetensors"
 
 
 def train_teacher(
@@ -66,7 +63,14 @@ def teacher_is_trained(output: Path, name: str, steps: int) -> bool:
     metadata = load_checkpoint(last, {})
     described = metadata.get("describe")
     before = described.get("teacher") if isinstance(described, dict) else None
-    if before != json.loads(json.dumps(asdict(recipe_of(name)[0]))):
+    expected = recipe_of(name)[0]
+    try:
+        found = config_from(before or {})
+    except ValueError:  # of another version
+        found = None
+    if found and found.warp:  # whose student may be any
+        expected = with_student(expected, found.warp.refiner, found.warp.mouth, found.warp.eye)
+    if found != expected:
         raise TrainingError(f"{last} holds another teacher than {name!r}; choose another output folder.")
     return int(str(metadata["step"])) >= steps
 
@@ -92,7 +96,7 @@ def arguments_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
-        "--student", type=Path, default=STUDENT, help="moves the photos in the warp branch; default: the shipped one"
+        "--student", type=Path, default=WEIGHTS, help="moves the photos in the warp branch; default: the shipped one"
     )
     parser.add_argument("--vgg19", type=hashed, metavar="PATH:SHA256", help="VGG19 weights for the content loss")
     parser.add_argument("--vggface", type=hashed, metavar="PATH:SHA256", help="VGGFace weights for the content loss")
