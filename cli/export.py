@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from safetensors import SafetensorError
 
+from ..models.released import STUDENT
 from ..runtime.errors import VivantError
 from ..runtime.outputs import check_writable
 from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, note, out, progress_bar, say
@@ -83,8 +84,7 @@ def verify_command(
     """Prove that the bundle's graphs compute what torch computes, within the stated tolerances."""
     with needing_extra("export"):
         from ..export.verify import verify_bundle, verify_precisions
-        from ..models.student import WEIGHTS
-    student = checkpoint or WEIGHTS
+    student = checkpoint or STUDENT
     if not student.is_file():
         raise VivantError(f"{student} does not exist.")
     differences = verify_bundle(bundle_folder, student, photos or ())

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from ..export.bundle import export_bundle
 from ..export.options import ExportOptions
-from ..models.student import WEIGHTS
+from ..models.released import STUDENT
 from ..preparation.arrays import write_arrays
 from ..preparation.config import CONFIG_FILE, PreparationConfig, claim_output
 from ..preparation.index import read_index
@@ -184,7 +184,7 @@ def _teacher_steps(run: StudentRun) -> int:
 
 def _teach(run: StudentRun, bars: Bars) -> None:
     assert run.teacher is not None
-    networks = Networks(tracker=run.place.bundle / "track.onnx", student=WEIGHTS)
+    networks = Networks(tracker=run.place.bundle / "track.onnx", student=STUDENT)
     with redirect_stdout(sys.stderr):  # it prints its log
         stopped = train_teacher(
             run.arrays, run.folder / "teacher", run.teacher, EngineConfig(), networks, _teacher_steps(run)

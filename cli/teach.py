@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..models.released import STUDENT, TEACHER
 from ..runtime.errors import VivantError
 from ..runtime.outputs import check_writable, is_folder
 from ..runtime.session import Bundle
@@ -13,7 +14,10 @@ from .console import DEFAULT_BUNDLE, BundleOption, note, progress_bar, say
 from .extras import needing_extra
 from .student import train_student_command
 
-TeacherOption = Annotated[Path, typer.Option("--teacher", envvar="VIVANT_TEACHER", help="A trained teacher.")]
+TeacherOption = Annotated[
+    Path,
+    typer.Option("--teacher", envvar="VIVANT_TEACHER", help="A trained teacher.", show_default="the shipped one"),
+]
 
 
 train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
@@ -28,19 +32,18 @@ def train_teacher_command(
     steps: Annotated[int | None, typer.Option(min=1, help="Of the whole run.", show_default="the recipe's")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")] = None,
     student: Annotated[
-        Path | None, typer.Option(help="Moves the photos, in full and full-cpu.", show_default="the shipped one")
-    ] = None,
+        Path, typer.Option(help="Moves the photos, in full and full-cpu.", show_default="the shipped one")
+    ] = STUDENT,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 0,
     seed: Annotated[int, typer.Option(help="Of weights and episodes.")] = 0,
 ) -> None:
     """Meta-learn a teacher. Ctrl-C ends the run with a checkpoint; the same command goes on."""
     with needing_extra("train"):
-        from ..models.student import WEIGHTS
         from ..training.checkpoint import CheckpointError
         from ..training.content_loss import Networks
         from ..training.engine import EngineConfig, TrainingError
         from ..training.train_teacher import train_teacher
-    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", student=student or WEIGHTS)
+    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", student=student)
     try:
         train_teacher(cache, output, name, EngineConfig(workers=workers, seed=seed), networks, steps, batch)
     except (CheckpointError, TrainingError, FileNotFoundError) as error:
@@ -49,7 +52,7 @@ def train_teacher_command(
 
 def adapt_command(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="1 to 32 pictures of one person.")],
-    teacher: TeacherOption,
+    teacher: TeacherOption = TEACHER,
     output: Annotated[Path, typer.Option("--output", "-o", help="The person's file.")] = Path("person.safetensors"),
     epochs: Annotated[
         int | None, typer.Option(min=0, help="Passes over the photos.", show_default="40, as in the paper")
@@ -59,6 +62,12 @@ def adapt_command(
     """Fine-tune a teacher to one person's photos.
 
     The file holds those photos: keep it as you keep them. Adapt only to people who agreed to it.
+
+    [bold]Examples[/bold]
+
+    vivant adapt anna-1.jpg anna-2.jpg anna-3.jpg -o anna.safetensors
+
+    vivant adapt anna-1.jpg --epochs 0 -o anna.safetensors
     """
     with needing_extra("train"):
         from ..training.adapt import adaptation_of, fine_tune
@@ -93,7 +102,14 @@ def perform_command(
     label: Annotated[bool, typer.Option("--label/--no-label", help="Show that the clip is AI-made.")] = True,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Animate a person's own teacher with a motion; the clip is labelled and signed like every other."""
+    """Animate a person's own teacher with a motion; the clip is labelled and signed like every other.
+
+    [bold]Examples[/bold]
+
+    vivant perform anna.safetensors -o anna.mp4
+
+    vivant perform anna.safetensors --motion talking.mp4 -o anna.gif
+    """
     with needing_extra("train"):
         from ..models.person import Person
         from ..training.perform import perform

@@ -1,10 +1,9 @@
-"""Side by side in one clip: the photo, the driver, geometry alone, and the student."""
+"""Side by side in one clip: the photo, the driver, geometry alone, the student, and the teacher."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -21,24 +20,19 @@ from ..runtime.faces import choose_faces, find_faces
 from ..runtime.label import LABEL_TEXT, make_label
 from ..runtime.media import VideoReader
 from ..runtime.motions import Motion
-from ..runtime.portrait import Portrait
 from ..runtime.provenance import container_tags, origin_of, source_of
-from ..runtime.session import BUNDLED
 from ..runtime.signing import ClipSigner
 from ..runtime.stopwatch import Stopwatch
 from ..runtime.tracks import MotionFrame
 from ..runtime.watermark import Watermark
+from .methods import SIDE, methods_for
 from .photos import Chosen, faces_of
 from .sessions import Job, plain_name
 from .studio import MotionChoice, Studio, save_photo
 
-SIDE: Final = 256  # of every column, pixels
 FPS: Final = 15.0  # of the comparison, at most: the baseline takes its time
 CAPTION: Final = 36  # height of the line above the columns, pixels
-MODELS: Final = BUNDLED.parent
 PAPER, INK, WALL = (246, 244, 239), (32, 29, 25), (32, 29, 25)
-
-Baseline = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -48,22 +42,6 @@ class Comparison:
     file: Path
     columns: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-def has_geometry() -> bool:
-    """Whether the baseline without networks can be shown: it needs torch, and `models` as a package."""
-    return find_spec("torch") is not None and (MODELS / "geometry.py").is_file()
-
-
-def _geometry() -> Baseline | None:
-    if not has_geometry():
-        return None
-    import torch
-
-    from ..models.geometry import geometry_baseline
-
-    torch.set_num_threads(1)  # its threads would wait for those of ONNX Runtime, and the other way round
-    return geometry_baseline
 
 
 def compare(studio: Studio, job: Job, photos: list[Path], choice: MotionChoice, progress: Progress) -> Comparison:
@@ -129,23 +107,20 @@ class _Scene:
         self.picture = _cut(chosen.photo.pixels, *(float(value) for value in region[:3]))
         faces = find_faces(bundle, self.picture)
         (face,), _ = choose_faces(faces, None, bundle.manifest.thresholds, chosen.name)
-        self._landmarks = face.landmarks
-        self._portrait = Portrait(bundle, self.picture, face, SIDE, Stopwatch(), faces_of(others))
-        self._baseline = _geometry()
+        self._retarget, self._landmarks = bundle.graph("retarget"), face.landmarks
         self._gains = Gains().as_array()
-        self.methods = ("geometry only", "vivant") if self._baseline else ("vivant",)
+        self._methods = methods_for(bundle, self.picture, face, faces_of(others))
+        self.methods = tuple(self._methods)
 
     def target(self, motion: Motion, index: int) -> np.ndarray:
         """The landmarks [478, 3] of a frame."""
         moment = motion.at(index)
         assert isinstance(moment, MotionFrame)  # the page offers no absolute transfer here
-        return self._portrait.target(moment, self._gains)
+        return self._retarget({"source": self._landmarks, **vars(moment), "gains": self._gains})["target"]
 
     def draw(self, target: np.ndarray) -> list[np.ndarray]:
         """The head by each method, uint8 [SIDE, SIDE, 3]."""
-        canvas = self.picture.copy()
-        self._portrait.draw(canvas, target)
-        return [self._baseline(self.picture, self._landmarks, target), canvas] if self._baseline else [canvas]
+        return [method(target) for method in self._methods.values()]
 
 
 def _cut(pixels: np.ndarray, x: float, y: float, side: float) -> np.ndarray:

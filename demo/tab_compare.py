@@ -1,4 +1,4 @@
-"""The tab "Compare": photo, driver, geometry only and student in one clip."""
+"""The tab "Compare": photo, driver, geometry only, student and teacher in one clip."""
 
 from pathlib import Path
 from typing import Any
@@ -6,18 +6,21 @@ from typing import Any
 import gradio as gr
 
 from .choices import choose_motion
-from .comparison import compare, has_geometry
+from .comparison import compare
+from .methods import has_geometry, has_teacher
 from .page import Shared, Uploaded, key_of, paths_of, shown_by, told
 from .studio import MotionChoice, Studio
 
 
 def compare_tab(studio: Studio, shared: Shared) -> None:
     """Puts the tab's content where it is called."""
-    missing = "" if has_geometry() else " *Geometry only* needs torch, which this server does not have."
+    missing = "" if has_teacher() else " The *teacher* is not installed on this server."
+    if not has_geometry():
+        missing = " *Geometry only* and the *teacher* need torch, which this server does not have."
     gr.Markdown(
         "The same motion by different means, side by side: the photo, what drives it, the photo warped by its "
-        "landmarks alone (no network), and vivant's student. A teacher network is not part of this release."
-        f"{missing} At most {studio.limits.compare_seconds} s are compared.",
+        "landmarks alone (no network), vivant's student, which runs in real time, and the few-shot teacher, which "
+        f"does not: more photos of the person help it most.{missing} At most {studio.limits.compare_seconds} s are compared.",
         elem_classes="hint",
     )
     titles = [(track.info.title, name) for name, track in studio.presets.items()]

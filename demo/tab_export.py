@@ -93,11 +93,12 @@ def _export(
     folder: Path, precisions: tuple[str, ...], target: str, progress: gr.Progress
 ) -> tuple[list["Difference"], list["PrecisionLoss"]]:
     """Exports and verifies; imported here because both need torch."""
-    from ..export.bundle import WEIGHTS, export_bundle
+    from ..export.bundle import export_bundle
     from ..export.options import ExportOptions
     from ..export.verify import verify_bundle, verify_precisions
+    from ..models.released import STUDENT
 
-    if not WEIGHTS.is_file():
+    if not STUDENT.is_file():
         raise VivantError("The student's weights are not part of this installation, so nothing can be exported.")
     options = ExportOptions(precisions, target)  # type: ignore[arg-type] (it checks them)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import onnx
 
-from ..models.student import WEIGHTS, Student, load_student
+from ..models.released import STUDENT, WATERMARK
+from ..models.student import Student, load_student
 from ..models.watermark import load_watermark
 from ..runtime import driver, faces, images, portrait
 from ..runtime.animate import Gains
@@ -36,7 +37,6 @@ from .watermark_graphs import build_watermark_graphs
 from .webgpu import fill_channels, rewrite_for_webgpu
 from .writer import replace_folder, write_file, write_graph
 
-WATERMARK = WEIGHTS.with_name("watermark.safetensors")
 PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
 TRACKER = ("detect", "detect_far", "track", "matte")
 SIZED = ("render", "paste")  # take a rendered square
@@ -100,7 +100,7 @@ def export_bundle(
         ValueError: the checkpoint is no student. BundleError: the shipped bundle's tracker cannot be used.
         ModelNotFoundError: `mediapipe` is not what it should be. FaceError: a calibration photo shows no face.
     """
-    source = checkpoint or WEIGHTS
+    source = checkpoint or STUDENT
     student, record = load_student(source)
     facts = tool_versions() | {"weights_sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from ..models.head import Head
 from ..models.motion import Motion, Retarget
-from ..models.student import WEIGHTS, Student, load_student
+from ..models.released import STUDENT, WATERMARK
+from ..models.student import Student, load_student
 from ..models.watermark import load_watermark
 from ..runtime.errors import VivantError
 from ..runtime.faces import find_faces
 from ..runtime.images import load_photo
 from ..runtime.session import Bundle, Tensors
 from ..runtime.tracks import MotionTrack
-from .bundle import WATERMARK
 from .frames import Frame, make_frames
 from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, ReferGraph, RenderGraph
 from .half import emulate_half
@@ -104,7 +104,7 @@ class _Comparison:
 
 def verify_bundle(
     folder: Path,
-    checkpoint: Path = WEIGHTS,
+    checkpoint: Path = STUDENT,
     photos: Sequence[Path] = (),
     on_photo: Callable[[str], None] = lambda _: None,
     seeds: Sequence[int] = RANDOM_SEEDS,
@@ -154,7 +154,7 @@ def verify_bundle(
 
 
 def verify_precisions(
-    folder: Path, checkpoint: Path = WEIGHTS, photos: Sequence[Path] = (), size: int = 256
+    folder: Path, checkpoint: Path = STUDENT, photos: Sequence[Path] = (), size: int = 256
 ) -> list[PrecisionLoss]:
     """Frames of the bundle's own `render` and of every variant, against torch in float32.
 

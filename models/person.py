@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .geometry import normalise_points
 from .landmark_picture import drawing
 from .teacher import Teacher
 from .teacher_config import config_from
-from .warp_branch import Photos
+from .warp_branch import EncodedPhotos, Photos
 
 FORMAT = "vivant-person-1"
 _PARTS = ("generator.", "warp.")  # of the teacher; embedder and projection are folded into the coefficients
@@ -49,7 +53,18 @@ class Person:
         size = self.teacher.config.size
         target = points[None].to(self.coefficients.device)
         drawn = drawing(points, size)[None].to(target.device)
-        return self.teacher.render(self.photos, self.coefficients, drawn, target)[0][0].float().clamp(0, 1)
+        return self.teacher.render(self._encoded, self.coefficients, drawn, target)[0][0].float().clamp(0, 1)
+
+    def picture(self, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """`frame` for landmarks [478, 3] in pixels of the square: uint8 [S, S, 3]."""
+        size = float(self.teacher.config.size)
+        square = torch.tensor([size / 2, size / 2, size, 0.0])
+        made = self.frame(normalise_points(torch.from_numpy(landmarks.copy()), square).float())
+        return (made * 255 + 0.5).byte().permute(1, 2, 0).cpu().numpy()
+
+    @cached_property
+    def _encoded(self) -> EncodedPhotos | None:
+        return self.teacher.encode(self.photos)
 
     def save(self, path: Path) -> None:
         """Half-precision weights and the photos themselves (uint8) in one safetensors file: it shows the person."""

@@ -46,9 +46,9 @@ from .patch import (
 )
 from .polygon import fill_polygon
 from .refiner import FlowRefiner, RefinerConfig
+from .released import checked
 from .tiles import Tile, place, tile_of
 
-WEIGHTS = Path(__file__).resolve().with_name("weights") / "student.safetensors"  # the shipped student
 FIRST_WIDTHS = (32, 64, 96, 128)  # of the refiner in files that do not state them
 FIRST_PAINTERS = {"mouth": (32, 64, 96), "eye": (24, 48, 64)}  # the same of the painters
 _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
@@ -284,7 +284,7 @@ def load_student(path: Path) -> tuple[Student, str]:
     """The student for inference (float32, norms folded, see `fold_norms`) and its training record.
 
     Raises:
-        ValueError: the file is not a student.
+        ValueError: the file is not a student, or not the released one of its name.
     """
     student, record = read_student(path)
     fold_norms(student)
@@ -295,9 +295,9 @@ def read_student(path: Path) -> tuple[Student, str]:
     """The student as it was trained, in float32, and its training record.
 
     Raises:
-        ValueError: the file is not a student.
+        ValueError: the file is not a student, or not the released one of its name.
     """
-    with safe_open(path, "pt") as file:
+    with safe_open(checked(path), "pt") as file:
         metadata = file.metadata() or {}
     if metadata.get("format") != "vivant-student-1":
         raise ValueError(f"{path} holds no vivant student.")

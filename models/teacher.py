@@ -21,7 +21,7 @@ from .embedder import Embedder
 from .generator import Generator, Guides
 from .geometry import pixel_grid, sample
 from .teacher_config import TeacherConfig
-from .warp_branch import Photos, WarpBranch, Warped
+from .warp_branch import EncodedPhotos, Photos, WarpBranch, Warped
 
 MAX_SHIFT = 0.06  # how far the generator may move what the warp branch brought, normalised
 MAX_COLOUR = 2.0  # how much it may add to a picture of 0..1
@@ -57,14 +57,18 @@ class Teacher(nn.Module):
             drawn: [B, 3, S, S] 0..1, the target's landmarks y_i(t). points: [B, 478, 3], the same, normalised.
         """
         embedding = self.embedder(photos.pictures, photos.drawn)
-        picture, warped = self.render(photos, self.projection(embedding), drawn, points)
+        picture, warped = self.render(self.encode(photos), self.projection(embedding), drawn, points)
         return Rendered(picture, embedding, warped)
 
+    def encode(self, photos: Photos) -> EncodedPhotos | None:
+        """What `render` needs to know of the photos, once for any number of frames; None without a warp branch."""
+        return self.warp.encode(photos) if self.warp else None
+
     def render(
-        self, photos: Photos, coefficients: Tensor, drawn: Tensor, points: Tensor
+        self, photos: EncodedPhotos | None, coefficients: Tensor, drawn: Tensor, points: Tensor
     ) -> tuple[Tensor, Warped | None]:
         """The picture for AdaIN coefficients [B, M]: P ê in meta-learning, ψ' in fine-tuning (section 3.3)."""
-        if self.warp is None:
+        if self.warp is None or photos is None:
             return torch.sigmoid(self.generator(drawn, coefficients)), None
         warped = self.warp(photos, drawn, points)
         guides = torch.cat([warped.picture - 0.5, warped.matte, warped.mismatch * 10.0], 1)

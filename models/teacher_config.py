@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 
@@ -106,15 +106,32 @@ FULL: Final = TeacherConfig(
 )
 FULL_CPU: Final = TeacherConfig(
     name="full-cpu",
-    size=128,
+    size=256,
     embedder=EmbedderConfig(size=64, base_width=16, max_width=128, embedding=128),
     generator=GeneratorConfig(
-        widths=(32, 64, 128), blocks=3, attention_up=0, spectral=False, guides=GUIDES, memory=24, skips=True, outputs=5
+        widths=(32, 64, 128),
+        blocks=3,
+        fold=2,
+        attention_up=0,
+        spectral=False,
+        guides=GUIDES,
+        memory=24,
+        skips=True,
+        outputs=5,
     ),
-    discriminator=DiscriminatorConfig(size=128, base_width=16, max_width=128, patches=32),
+    discriminator=DiscriminatorConfig(size=128, base_width=16, max_width=128, patches=64),
     warp=WarpConfig(features=24, widths=(16, 24), learn_student=False),
 )
 CONFIGURATIONS: Final = {config.name: config for config in (PAPER, PAPER_CPU, FULL, FULL_CPU)}
+
+
+def with_student(
+    config: TeacherConfig, refiner: tuple[int, int, int, int], mouth: tuple[int, int, int], eye: tuple[int, int, int]
+) -> TeacherConfig:
+    """The configuration with a student of these widths in its warp branch, if it has one."""
+    if config.warp is None:
+        return config
+    return replace(config, warp=replace(config.warp, refiner=refiner, mouth=mouth, eye=eye))
 
 
 def config_from(values: Mapping[str, Any]) -> TeacherConfig:

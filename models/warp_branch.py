@@ -7,6 +7,8 @@ It starts from what the geometry alone can tell (how much the expression, the po
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,7 +22,7 @@ from .compose import render_doubled, resized
 from .geometry import assigned, fit_affine, pixel_grid, sample
 from .patch import EYE, MOUTH, head_slopes
 from .refiner import RefinerConfig
-from .student import Student
+from .student import Encoded, Student
 from .teacher_config import WarpConfig
 
 REACH = 0.06  # of an anchor's difference of expression, normalised
@@ -38,6 +40,17 @@ class Photos(NamedTuple):
     drawn: Tensor
     points: Tensor
     mattes: Tensor
+
+
+class EncodedPhotos(NamedTuple):
+    """What the warp branch needs to know of K photos of each of B people, whatever the target is.
+
+    encoded: as the student keeps the B·K photos. features: [B·K, F, S/4, S/4]. points: [B, K, 478, 3] normalised.
+    """
+
+    encoded: Encoded
+    features: Tensor
+    points: Tensor
 
 
 class Warped(NamedTuple):
@@ -95,39 +108,43 @@ class WarpBranch(nn.Module):
         self.student.eval()
         return self
 
-    def forward(self, photos: Photos, drawn: Tensor, points: Tensor) -> Warped:
+    def encode(self, photos: Photos) -> EncodedPhotos:
+        """Once per photo."""
+        pictures, drawn, points, mattes = (x.flatten(0, 1) for x in photos)
+        with self._exactly(pictures.device):
+            encoded = self.student.encode_squares(pictures, mattes, points)
+        return EncodedPhotos(encoded, self.encoder(torch.cat([pictures, drawn], 1) * 2.0 - 1.0), photos.points)
+
+    def forward(self, photos: EncodedPhotos, drawn: Tensor, points: Tensor) -> Warped:
         """drawn [B, 3, S, S] and points [B, 478, 3] are the target's."""
-        count = photos.pictures.shape[1]
-        pictures, own_drawn, own_points, mattes = (x.flatten(0, 1) for x in photos)
-        target = points.repeat_interleave(count, 0)
-        moved, flow, person = self._move(pictures, mattes, own_points, target)
-        features = self.encoder(torch.cat([pictures, own_drawn], 1) * 2.0 - 1.0)
-        raster = features.shape[-1]
+        count, size = photos.points.shape[1], drawn.shape[-1]
+        own, target = photos.points.flatten(0, 1), points.repeat_interleave(count, 0)
+        # As the student moves them: picture [B·K, 3, S, S], flow [B·K, 2, 64, 64], matte [B·K, 1, 64, 64].
+        with self._exactly(points.device):
+            moved = self.student.move(photos.encoded, target)
+            picture, flow, matte = render_doubled(photos.encoded.texture, moved.maps()), moved.coarse.flow, moved.matte
+        raster, seen = photos.features.shape[-1], flow.shape[-1]
         grid = pixel_grid(raster, flow.device).reshape(1, raster, raster, 2)
-        features = sample(features.float(), grid + resized(flow, raster).permute(0, 2, 3, 1))
-        expression, difference = self._difference(own_points, target, flow)
+        features = sample(photos.features.float(), grid + resized(flow, raster).permute(0, 2, 3, 1))
+        expression, difference = self._difference(own, target, flow)
         weights = self.prior.exp()[:, None, None]
-        seen = flow.shape[-1]
         query = self.query(resized(drawn, seen)).repeat_interleave(count, 0)
         learned = (query.float() * resized(features, seen)).sum(1) / features.shape[1] ** 0.5
         share = (learned - (difference * weights).sum(1)).unflatten(0, (-1, count)).softmax(1)
-        size = pictures.shape[-1]
         return Warped(
-            _merged(moved, share, size),
-            _merged(person, share, size),
+            _merged(picture, share, size),
+            _merged(matte, share, size),
             _merged(expression, share, size),
             _merged(features, share, raster),
             share,
         )
 
-    def _move(self, pictures: Tensor, mattes: Tensor, own: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures moved as the student moves them [N, 3, S, S], flow [N, 2, 64, 64], matte [N, 1, 64, 64]."""
+    @contextmanager
+    def _exactly(self, device: torch.device) -> Iterator[None]:
+        """In float32, since coordinates of a few digits move a picture by pixels; learning if it is to."""
         learn = torch.is_grad_enabled() and self.config.learn_student
-        # Coordinates of a few digits, as autocast would have them, move a picture by pixels.
-        with torch.set_grad_enabled(learn), torch.autocast(pictures.device.type, enabled=False):
-            encoded = self.student.encode_squares(pictures, mattes, own)
-            moved = self.student.move(encoded, target)
-            return render_doubled(encoded.texture, moved.maps()), moved.coarse.flow, moved.matte
+        with torch.set_grad_enabled(learn), torch.autocast(device.type, enabled=False):
+            yield
 
     @staticmethod
     def _difference(own: Tensor, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:

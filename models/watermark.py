@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .released import checked
 from .watermark_code import TILE, Decoded, WatermarkCode
 
 PERIOD = 2 * TILE  # of the pattern, in pixels of the raster on which networks see a picture: two pixels a cell
@@ -285,9 +286,9 @@ def load_watermark(path: Path) -> tuple[Watermark, str]:
     """The networks for inference, float32, and their training record.
 
     Raises:
-        ValueError: the file is no watermark.
+        ValueError: the file is no watermark, or not the released one of its name.
     """
-    with safe_open(path, "pt") as file:
+    with safe_open(checked(path), "pt") as file:
         metadata = file.metadata() or {}
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} holds no vivant watermark.")

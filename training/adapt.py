@@ -163,7 +163,8 @@ class _Tuner:
                 others = [i for i in range(count) if i != target]
                 sources = Photos(*(part[:, others] for part in photos))
         drawn, points = photos.drawn[:, target], photos.points[:, target]
-        return self.person.teacher.render(sources, self.coefficients, drawn, points)[0]
+        teacher = self.person.teacher
+        return teacher.render(teacher.encode(sources), self.coefficients, drawn, points)[0]
 
     def _episode(self, targets: list[int]) -> Episode:
         """What the losses compare with: every person in the photos is known, all of their pixels count."""

@@ -13,6 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+LAST = "last.safetensors"  # in the folder of a run
+LOG = "log.jsonl"
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used, and why."""

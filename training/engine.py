@@ -22,11 +22,9 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard import SummaryWriter
 
-from .checkpoint import CheckpointError, MovingAverage, load_checkpoint, save_checkpoint
+from .checkpoint import LAST, LOG, CheckpointError, MovingAverage, load_checkpoint, save_checkpoint
 from .errors import TrainingError
 from .stopping import StopRequest
-
-LAST = "last.safetensors"
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ class Engine:
         if not self.main:
             return
         line = json.dumps({"step": self.step} | {key: float(f"{value:.5g}") for key, value in values.items()})
-        with (self.output / "log.jsonl").open("a", encoding="utf-8") as file:
+        with (self.output / LOG).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         self.accelerator.print(line, flush=True)
         self._board = self._board or SummaryWriter(str(self.output / "tensorboard"))

@@ -23,9 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ..models.geometry import normalise_points
 from ..models.person import Person
 from ..models.warp_branch import Photos
 from ..runtime.errors import VivantError
@@ -76,14 +74,7 @@ class PersonMethod:
 
     def frame(self, target: Points) -> Picture:
         """target [478, 3], pixels of the square."""
-        size = self.person.teacher.config.size
-        points = normalise_points(torch.from_numpy(target.copy()), torch.from_numpy(whole_square(size)))
-        return to_bytes(self.person.frame(points.float()))
-
-
-def to_bytes(picture: Tensor) -> Picture:
-    """[3, S, S] 0..1 → uint8 [S, S, 3]."""
-    return (picture.clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).cpu().numpy()
+        return self.person.picture(target)
 
 
 def source_frames(clip: TrackedClip, count: int, targets: Sequence[int]) -> list[int]:

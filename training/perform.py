@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..models.geometry import normalise_points
 from ..models.person import Person
 from ..runtime.clips import open_clip
 from ..runtime.credentials import find_credentials
@@ -46,7 +45,6 @@ def perform(
     motion = load_motion(bundle, wanted)
     credentials = find_credentials()
     size = person.teacher.config.size
-    square = torch.tensor([size / 2, size / 2, size, 0.0])
     points = (person.photos.points[0, 0].cpu() * (0.5 * size) + torch.tensor([0.5 * size, 0.5 * size, 0.0])).numpy()
     box = np.concatenate([points[:, :2].min(0), points[:, :2].max(0)])
     label = make_label(size, size, [box]) if with_label else None
@@ -64,8 +62,7 @@ def perform(
             moment = motion.at(number)
             assert isinstance(moment, MotionFrame)  # `load_motion` transfers relatively unless asked otherwise
             moved = retarget({"source": points, **vars(moment), "gains": gains})["target"]
-            picture = person.frame(normalise_points(torch.from_numpy(moved), square))
-            canvas = (picture * 255 + 0.5).byte().permute(1, 2, 0).cpu().numpy().copy()
+            canvas = person.picture(moved).copy()
             if label is not None:
                 label.draw(canvas)
             clip.write(canvas)

@@ -53,9 +53,7 @@ RECIPES: Final = {
     "paper": PAPER,
     "paper-cpu": replace(PAPER, steps=6000, batch=4, shots=3, rate=2e-4, judge_rate=4e-4, judge_steps=1),
     "full": FULL,
-    "full-cpu": replace(
-        FULL, steps=12_000, batch=4, shots=4, rate=3e-4, judge_rate=4e-4, adversarial_from=600, evaluate_every=250
-    ),
+    "full-cpu": replace(FULL, steps=12_000, batch=4, shots=4, rate=3e-4, judge_rate=4e-4, adversarial_from=600),
 }
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import torch
 
-from ..models.student import WEIGHTS
+from ..models.released import STUDENT
 from ..models.teacher_config import CONFIGURATIONS, config_from, with_student
 from ..runtime.session import BUNDLED
-from .checkpoint import CheckpointError, load_checkpoint
+from .checkpoint import LAST, CheckpointError, load_checkpoint
 from .clips import FrameCache
 from .content_loss import Networks
-from .engine import LAST, EngineConfig
+from .engine import EngineConfig
 from .errors import TrainingError
 from .meta_learn import MetaLearner
 from .recipes import recipe_of
@@ -96,7 +96,7 @@ def arguments_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
-        "--student", type=Path, default=WEIGHTS, help="moves the photos in the warp branch; default: the shipped one"
+        "--student", type=Path, default=STUDENT, help="moves the photos in the warp branch; default: the shipped one"
     )
     parser.add_argument("--vgg19", type=hashed, metavar="PATH:SHA256", help="VGG19 weights for the content loss")
     parser.add_argument("--vggface", type=hashed, metavar="PATH:SHA256", help="VGGFace weights for the content loss")

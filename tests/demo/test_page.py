@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vivant.demo.methods import SIDE, has_geometry, has_teacher
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pages are driven by playwright")
 expect = sync_api.expect
@@ -170,7 +171,7 @@ def test_methods_are_compared_side_by_side(visit: Open, astronaut: Path) -> None
     video.wait_for(timeout=JOB)
     page.wait_for_function("document.querySelector('#compared video').videoWidth > 0", timeout=JOB)
     width = page.evaluate("document.querySelector('#compared video').videoWidth")
-    assert width in (3 * 256, 4 * 256)
+    assert width == SIDE * (3 + has_geometry() + has_teacher())
 
 
 def test_the_page_explains_itself_and_says_how_to_export(visit: Open) -> None:

@@ -160,7 +160,7 @@ def test_the_warp_branch_keeps_a_photo_whose_landmarks_rest() -> None:
         nn.init.zeros_(painter.head.weight)  # what has learnt nothing adds nothing
     points = posed()
     photos = photos_of(points)
-    warped = branch(photos, drawing(points, SIZE)[None], points[None])
+    warped = branch(branch.encode(photos), drawing(points, SIZE)[None], points[None])
     torch.testing.assert_close(warped.picture, photos.pictures[:, 0], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(warped.share, torch.ones_like(warped.share))
 
@@ -170,7 +170,8 @@ def test_the_photo_with_the_targets_expression_is_preferred_at_the_mouth() -> No
     closed, wide = posed(0.0), posed(0.25)
     x, y = ((wide[14, :2] + 1) * 32).long().tolist()
     for target, best in ((posed(0.22), 1), (posed(0.02), 0)):
-        share = branch(photos_of(closed, wide), drawing(target, SIZE)[None], target[None]).share
+        photos = branch.encode(photos_of(closed, wide))
+        share = branch(photos, drawing(target, SIZE)[None], target[None]).share
         assert share[0, best, y, x] > 0.8
         torch.testing.assert_close(share.sum(1), torch.ones_like(share[:, 0]))
 
@@ -181,7 +182,8 @@ def test_the_student_can_be_kept_from_learning() -> None:
     assert not any(p.requires_grad for p in frozen.student.parameters())
     assert not any(m.training for m in frozen.student.modules())
     target = posed(0.1)
-    frozen(photos_of(posed()), drawing(target, SIZE)[None], target[None]).memory.sum().backward()
+    photos = frozen.encode(photos_of(posed()))
+    frozen(photos, drawing(target, SIZE)[None], target[None]).memory.sum().backward()
     assert all(p.grad is None for p in frozen.student.parameters())
     assert all(p.grad is not None for p in frozen.encoder.parameters())
 

@@ -17,9 +17,8 @@ from vivant.models.teacher_config import TeacherConfig
 from vivant.models.warp_branch import Photos
 from vivant.runtime.session import Bundle
 from vivant.training.adapt import Adaptation, adaptation_of, fine_tune
-from vivant.training.checkpoint import CheckpointError
+from vivant.training.checkpoint import LAST, CheckpointError
 from vivant.training.content_loss import Networks
-from vivant.training.engine import LAST
 from vivant.training.evaluate_clips import TrackedClip
 from vivant.training.evaluate_few_shot import FewShotSettings, evaluate_few_shot, source_frames
 from vivant.training.photo_sets import load_photos, moved_photo, other_points
@@ -108,8 +107,10 @@ def test_files_that_are_no_person_or_teacher(runs: dict[str, Path], tmp_path: Pa
 
 def test_a_released_teacher_is_the_same_but_small(runs: dict[str, Path], photos: Photos, tmp_path: Path) -> None:
     checkpoint, released = runs["tiny-full"] / LAST, tmp_path / "teacher.safetensors"
-    release_teacher(checkpoint, released)
+    release_teacher(checkpoint.parent, released)
     assert released.stat().st_size < 0.3 * checkpoint.stat().st_size
+    record = load_teacher(released).record
+    assert record["recipe"] == load_teacher(checkpoint).record["recipe"] and "evaluation" in record
     points = photos.points[0, 1]
     small, large = (Person.of(load_teacher(path).teacher, photos).frame(points) for path in (released, checkpoint))
     torch.testing.assert_close(small, large, atol=0.02, rtol=0.0)

@@ -22,10 +22,10 @@ from vivant.models.refiner import RefinerConfig
 from vivant.models.student import Student, save_student
 from vivant.models.teacher_config import TeacherConfig
 from vivant.runtime.session import BUNDLED
-from vivant.training.checkpoint import CheckpointError
+from vivant.training.checkpoint import LAST, CheckpointError
 from vivant.training.clips import FrameCache
 from vivant.training.content_loss import ContentLoss, Networks
-from vivant.training.engine import LAST, TrainingError
+from vivant.training.engine import TrainingError
 from vivant.training.episodes import Episode, Episodes, collate
 from vivant.training.recipes import recipe_of
 from vivant.training.teacher_files import load_teacher
