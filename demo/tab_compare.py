@@ -20,7 +20,8 @@ def compare_tab(studio: Studio, shared: Shared) -> None:
     gr.Markdown(
         "The same motion by different means, side by side: the photo, what drives it, the photo warped by its "
         "landmarks alone (no network), vivant's student, which runs in real time, and the few-shot teacher, which "
-        f"does not: more photos of the person help it most.{missing} At most {studio.limits.compare_seconds} s are compared.",
+        f"does not: more photos of the person help it most.{missing} "
+        f"At most {studio.limits.compare_seconds} s are compared.",
         elem_classes="hint",
     )
     titles = [(track.info.title, name) for name, track in studio.presets.items()]

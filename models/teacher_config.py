@@ -89,9 +89,9 @@ GUIDES: Final = 5  # the warped picture, the person's matte, and how far the sou
 PAPER: Final = TeacherConfig()
 PAPER_CPU: Final = TeacherConfig(
     name="paper-cpu",
-    size=128,
+    size=256,
     embedder=EmbedderConfig(size=64, base_width=16, max_width=128, embedding=128),
-    generator=GeneratorConfig(widths=(32, 64, 128), blocks=3, attention_up=0),
+    generator=GeneratorConfig(widths=(32, 64, 128), blocks=3, fold=2, attention_up=0),
     discriminator=DiscriminatorConfig(size=128, base_width=16, max_width=128),
 )
 FULL: Final = TeacherConfig(

@@ -164,14 +164,20 @@ class WorkerEngine implements Engine {
         await link.call("followForFile", { frame, seconds: time }, [frame]);
         onFollowed?.(++followed);
       }
-      // The next frame is rendered while the caller encodes this one.
-      let next = link.call("renderForFile", { index: 0 });
-      for (let index = 1; ; index++) {
-        signal?.throwIfAborted();
-        const frame = await next;
-        if (!frame) return;
-        next = link.call("renderForFile", { index });
+      // The next frames are rendered while the caller encodes this one.
+      const coming: Promise<RenderedFrame | null>[] = [];
+      const order = (index: number) => {
+        const next = link.call("renderForFile", { index });
         next.catch(() => undefined);
+        coming.push(next);
+      };
+      const ahead = this.report.threads;
+      for (let index = 0; index < ahead; index++) order(index);
+      for (let index = ahead; ; index++) {
+        signal?.throwIfAborted();
+        const frame = await coming.shift();
+        if (!frame) return;
+        order(index);
         yield frame;
       }
     } finally {

@@ -3,7 +3,7 @@
  * driver and settings, and gets pixels back. No number of the models is written here: it comes from the manifest.
  */
 
-/** A backend that can run the graphs. `wasm-threads` needs a cross-origin isolated page. */
+/** A backend that can run the graphs. `wasm-threads`: several workers render, one frame each. */
 export type Backend = "webgpu" | "wasm-threads" | "wasm";
 
 /** Why something did not work; the page shows the text that belongs to the code. */
@@ -41,8 +41,9 @@ export interface DownloadProgress {
 
 export interface BackendReport {
   readonly chosen: Backend;
+  /** How many workers render at once. */
   readonly threads: number;
-  /** Median milliseconds of one rendered frame for every backend that was tried; absent ones cannot run here. */
+  /** Median milliseconds a rendered frame for every backend that was tried; absent ones cannot run here. */
   readonly measured: Partial<Record<Backend, number>>;
 }
 

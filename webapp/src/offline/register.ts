@@ -11,7 +11,7 @@ export async function registerServiceWorker(script = "sw.js"): Promise<boolean> 
     return true; // private windows of some browsers refuse; the site works without
   }
   if (crossOriginIsolated || sessionStorage.getItem(RELOADED)) return true;
-  // Only once: a browser that does not isolate the page even so runs on one thread.
+  // Only once: some browsers do not isolate the page even so.
   await navigator.serviceWorker.ready;
   sessionStorage.setItem(RELOADED, "1");
   location.reload();

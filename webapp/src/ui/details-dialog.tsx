@@ -58,13 +58,13 @@ function Backends({ studio }: { readonly studio: Studio }) {
   );
 }
 
-/** The engine tries the GPU before it chooses; whether there can be threads depends on how the page was served. */
+/** The engine tries the GPU before it chooses. */
 function canRun(backend: Backend, measured: Partial<Record<Backend, number>>): boolean {
   switch (backend) {
     case "webgpu":
       return measured.webgpu !== undefined;
     case "wasm-threads":
-      return crossOriginIsolated;
+      return navigator.hardwareConcurrency > 1;
     case "wasm":
       return true;
   }

@@ -2,12 +2,12 @@
 
 import type { View } from "../engine/types";
 import { type Picture, withAlpha } from "./picture";
-import type { Portrait, Square } from "./portrait";
+import { type Portrait, sideOf, type Square } from "./portrait";
+import type { RenderedSquare } from "./renderer";
 
 export interface Rendered {
   readonly portrait: Portrait;
-  /** RGBA, `size` pixels on a side. */
-  readonly frame: Uint8ClampedArray<ArrayBuffer>;
+  readonly frame: RenderedSquare;
 }
 
 /** The photo as large as the viewer shows it, with the squares scaled and blended by the browser. */
@@ -37,7 +37,7 @@ export class ScreenCanvas {
     context.drawImage(background, 0, 0);
     for (const { portrait, frame } of rendered) {
       const { left, top, side } = portrait.square;
-      this.#fill(frame, portrait.size);
+      this.#fill(frame);
       context.drawImage(this.#square, (left - area.left) * scale, (top - area.top) * scale, side * scale, side * scale);
     }
     return this.#canvas.transferToImageBitmap();
@@ -53,7 +53,8 @@ export class ScreenCanvas {
     return canvas;
   }
 
-  #fill(frame: Uint8ClampedArray<ArrayBuffer>, size: number): void {
+  #fill(frame: RenderedSquare): void {
+    const size = sideOf(frame);
     if (this.#square.width !== size) this.#square.width = this.#square.height = size;
     contextOf(this.#square).putImageData(new ImageData(frame, size, size), 0, 0);
   }

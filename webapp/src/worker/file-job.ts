@@ -8,6 +8,11 @@ import type { RenderedFrame } from "./protocol";
 import type { Studio } from "./studio";
 import type { MotionFrame } from "./tracks";
 
+/** A frame that is being rendered; frames are to be finished one after the other. */
+export interface FrameBegun {
+  finish(): Promise<RenderedFrame>;
+}
+
 export class FileJob {
   readonly #canvas: FileCanvas;
   readonly #performance: Performance | null;
@@ -29,8 +34,8 @@ export class FileJob {
     return (await this.#performance?.add(picture, seconds)) ?? false;
   }
 
-  /** The frame of this number; null after the last. Throws EngineError `video-without-face`. */
-  async render(index: number): Promise<RenderedFrame | null> {
+  /** Begins the frame of this number; null after the last. Throws EngineError `video-without-face`. */
+  async begin(index: number): Promise<FrameBegun | null> {
     const { track } = this.studio;
     if (this.#performance && !this.#motions) {
       if (!this.#performance.length) throw new EngineError("video-without-face", "The video shows no face.");
@@ -41,9 +46,9 @@ export class FileJob {
     const total = once * this.loops;
     const motion = this.#motions?.[index % once] ?? track?.frame(index % once);
     if (index >= total || !motion) return null;
-    const { time, duration } = this.#when(index, once);
-    const bitmap = await this.#canvas.draw(await this.studio.render(motion));
-    return { bitmap, time, duration, total };
+    const { squares } = await this.studio.begin(motion);
+    const when = this.#when(index, once);
+    return { finish: async () => ({ bitmap: await this.#canvas.draw(await Promise.all(squares)), ...when, total }) };
   }
 
   #when(index: number, once: number): { time: number; duration: number } {

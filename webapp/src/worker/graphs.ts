@@ -72,6 +72,10 @@ export class Graphs {
     return new this.ort.Tensor("float32", data, shape.map(Number));
   }
 
+  float32(data: Float32Array, dims: readonly number[]): Tensor {
+    return new this.ort.Tensor("float32", data, dims);
+  }
+
   int64(value: number): Tensor {
     return new this.ort.Tensor("int64", BigInt64Array.of(BigInt(value)), []);
   }
@@ -98,6 +102,14 @@ export class Graphs {
     const uploaded = this.ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: tensor.dims, dispose });
     tensor.dispose();
     return uploaded;
+  }
+
+  /** Frees a graph's session, which is made anew when it is needed again. */
+  async release(name: GraphName): Promise<void> {
+    await this.#last;
+    const session = this.#sessions.get(name);
+    this.#sessions.delete(name);
+    await session?.then((made) => made.release());
   }
 
   async dispose(): Promise<void> {

@@ -1,7 +1,8 @@
-/** Plays a motion: draws its frames when they are due, drops those that come too late, never queues any. */
+/** Plays a motion: draws its frames when they are due, as many at once as the renderer can, and drops those that are late. */
 
 import type { Frame, Statistics } from "../engine/types";
-import type { Studio } from "./studio";
+import { Queue } from "./queue";
+import type { Begun, Studio } from "./studio";
 import type { MotionFrame } from "./tracks";
 
 const UNTAKEN = 2; // frames that the page may have before it
@@ -13,6 +14,15 @@ export interface PlayerEvents {
   readonly onError: (error: unknown) => void;
 }
 
+/** A frame in work. */
+export interface Drawing {
+  readonly frame: Begun;
+  /** Seconds of the motion. */
+  readonly time: number;
+  /** When its making began, milliseconds. */
+  readonly begun: number;
+}
+
 export class Player {
   #playing = false;
   #running = false;
@@ -21,6 +31,10 @@ export class Player {
   #since = 0;
   #shown = -1;
   #untaken = 0;
+  /** Frames that were begun and are not finished. */
+  #inWork = 0;
+  readonly #finishing = new Queue();
+  readonly #awaitingRoom: (() => void)[] = [];
   #wake: (() => void) | null = null;
   #frames = 0;
   #dropped = 0;
@@ -71,22 +85,48 @@ export class Player {
     const { track, portraits } = this.studio;
     if (this.#playing || !track || !portraits.length) return;
     const index = Math.max(0, this.#shown);
-    await this.exclusive(() => this.show(track.frame(index), index / track.fps));
+    await this.finish(await this.begin(track.frame(index), index / track.fps));
   }
 
-  /** Draws a moment of a motion and hands it to the page. */
-  async show(motion: MotionFrame, time: number, begun = performance.now()): Promise<void> {
-    const bitmap = await this.studio.draw(motion);
-    const renderMs = performance.now() - begun;
-    this.#untaken += 1;
-    this.#frames += 1;
-    this.events.onFrame({ bitmap, time, renderMs });
-    await this.studio.pace(renderMs);
-    this.#report();
+  /** Begins to draw a moment of a motion; `finish` is to follow at once, though nobody needs to wait for it. */
+  async begin(motion: MotionFrame, time: number, begun = performance.now()): Promise<Drawing> {
+    this.#inWork += 1;
+    try {
+      return { frame: await this.exclusive(() => this.studio.begin(motion)), time, begun };
+    } catch (error) {
+      this.#inWork -= 1;
+      throw error;
+    }
   }
 
+  /** Hands what was begun to the page, frame after frame. */
+  finish({ frame, time, begun }: Drawing): Promise<void> {
+    return this.#finishing.run(async () => {
+      try {
+        const bitmap = await this.studio.finish(frame);
+        if (!bitmap) return;
+        const renderMs = performance.now() - begun;
+        this.#untaken += 1;
+        this.#frames += 1;
+        this.events.onFrame({ bitmap, time, renderMs });
+        await this.exclusive(() => this.studio.pace(renderMs / this.studio.lanes));
+        this.#report();
+      } finally {
+        this.#inWork -= 1;
+        this.#wake?.();
+        for (const go of this.#awaitingRoom.splice(0)) go();
+      }
+    });
+  }
+
+  /** Once a frame that is begun would be worked on at once. */
+  async room(): Promise<void> {
+    while (this.#inWork >= this.studio.lanes) await new Promise<void>((go) => this.#awaitingRoom.push(go));
+  }
+
+  /** Whether another frame would have to wait. */
   get crowded(): boolean {
-    return this.#untaken >= UNTAKEN;
+    return this.#untaken >= UNTAKEN || this.#inWork >= this.studio.lanes;
   }
 
   start(): void {
@@ -100,7 +140,9 @@ export class Player {
   }
 
   async #run(): Promise<void> {
+    const failures: unknown[] = [];
     for (;;) {
+      if (failures.length) throw failures[0];
       const { track, portraits } = this.studio;
       if (!this.#playing || !track || !portraits.length) return;
       const milliseconds = this.#elapsed + performance.now() - this.#since;
@@ -112,7 +154,8 @@ export class Player {
       } else {
         if (this.#shown >= 0) this.#dropped += index - this.#shown - 1;
         this.#shown = index;
-        await this.exclusive(() => this.show(track.frame(index), milliseconds / 1000));
+        const drawing = await this.begin(track.frame(index), milliseconds / 1000);
+        this.finish(drawing).catch((error: unknown) => failures.push(error));
         await nextTask();
       }
     }

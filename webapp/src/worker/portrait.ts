@@ -4,6 +4,7 @@ import { EngineError } from "../engine/types";
 import type { Face } from "./faces";
 import { dispose, type Graphs, numbers, type Tensors } from "./graphs";
 import type { Picture } from "./picture";
+import type { RenderedSquare, Renderer, Values } from "./renderer";
 import type { Stopwatch } from "./stopwatch";
 import type { MotionFrame } from "./tracks";
 
@@ -18,6 +19,7 @@ export interface Square {
 const MAIN = ["mouth", "points"] as const;
 /** What `render` takes from the main photo, or in its place from another one that shows more of the mouth's inside. */
 const LENT = ["reference_mouth", "reference_lips"] as const;
+const KEPT: ReadonlySet<string> = new Set([...MAIN, ...LENT]);
 
 /** What a photo tells of the inside of the mouth. */
 export interface Reference {
@@ -26,15 +28,20 @@ export interface Reference {
   readonly suitability: number;
 }
 
+const RGBA = 4;
+
+let portraits = 0;
+
 export class Portrait {
-  #encoded: Tensors = {};
-  /** Of these tensors the numbers, wherever the tensors are: they are the same for every size. */
-  #own: Readonly<Record<string, Float32Array>> = {};
+  readonly #id = ++portraits;
+  /** Some of what its own photo tells, the same for every size. */
+  #own: Values = {};
   #borrowed: Reference | null = null;
   #size = 0;
 
   private constructor(
     private readonly graphs: Graphs,
+    private readonly renderer: Renderer,
     private readonly photo: Picture,
     private readonly face: Face,
     private readonly region: Float32Array,
@@ -44,7 +51,7 @@ export class Portrait {
   ) {}
 
   /** Prepares a face; `resize` must follow before anything is drawn. */
-  static async of(graphs: Graphs, photo: Picture, face: Face, watch: Stopwatch): Promise<Portrait> {
+  static async of(graphs: Graphs, renderer: Renderer, photo: Picture, face: Face, watch: Stopwatch): Promise<Portrait> {
     const landmarks = graphs.input("head", "landmarks", face.landmarks);
     const head = await watch.time("head", () => graphs.run("head", { landmarks }));
     const region = numbers(head, "region").slice();
@@ -57,7 +64,7 @@ export class Portrait {
     const matte = await watch.time("matte", () => graphs.run("matte", feeds));
     const share = numbers(matte, "matte").slice();
     dispose(matte);
-    return new Portrait(graphs, photo, face, region, share, watch, square);
+    return new Portrait(graphs, renderer, photo, face, region, share, watch, square);
   }
 
   /** Pixels on a side of the rendered square. */
@@ -81,18 +88,18 @@ export class Portrait {
       size: graphs.int64(size),
     };
     const outputs = await this.watch.time("encode", () => graphs.run("encode", feeds));
-    const wanted = graphs.inputs("render").filter((name) => name in outputs);
-    const encoded = Object.fromEntries(wanted.map((name) => [name, outputs[name]])) as Tensors;
-    this.#own = Object.fromEntries([...MAIN, ...LENT].map((name) => [name, numbers(outputs, name).slice()]));
-    this.dispose();
-    this.#encoded = await this.#placed({ ...encoded, ...(this.#borrowed && this.#tensors(this.#borrowed.values)) });
+    const told = Object.entries(outputs).map(([name, { data, dims }]) => [name, { data: data as Float32Array, dims }] as const);
+    const wanted = graphs.inputs("render");
+    const encoded: Values = Object.fromEntries(told.filter(([name]) => wanted.includes(name)));
+    this.#own = Object.fromEntries(told.filter(([name]) => KEPT.has(name)));
+    await this.renderer.hold(this.#id, { ...encoded, ...(this.#borrowed && this.#lent(this.#borrowed.values)) });
     this.#size = size;
   }
 
   /** What another photo of the same person tells of the inside of the mouth; `resize` must have been called. */
   async refer(photo: Picture, face: Face): Promise<Reference> {
     const { graphs } = this;
-    const main = MAIN.map((name) => [name, graphs.input("refer", name, this.#value(name))]);
+    const main = MAIN.map((name) => [name, graphs.input("refer", name, this.#value(name).data)]);
     const feeds = {
       image: graphs.uint8(photo.pixels, [photo.height, photo.width, photo.channels]),
       landmarks: graphs.input("refer", "landmarks", face.landmarks),
@@ -116,21 +123,14 @@ export class Portrait {
     this.#borrowed = reference;
     if (this.#size === 0) return; // `resize` will heed it
     const own = { reference_mouth: this.#value("reference_mouth"), reference_lips: this.#value("reference_lips") };
-    const fresh = await this.#placed(this.#tensors(reference?.values ?? own));
-    for (const name of LENT) this.#encoded[name]?.dispose();
-    this.#encoded = { ...this.#encoded, ...fresh };
+    await this.renderer.hold(this.#id, reference ? this.#lent(reference.values) : own);
   }
 
-  #tensors(values: Reference["values"]): Tensors {
-    return Object.fromEntries(LENT.map((name) => [name, this.graphs.input("render", name, values[name])]));
+  #lent(values: Reference["values"]): Values {
+    return Object.fromEntries(LENT.map((name) => [name, { data: values[name], dims: this.#value(name).dims }]));
   }
 
-  /** The tensors where `render` runs. */
-  async #placed(tensors: Tensors): Promise<Tensors> {
-    return this.graphs.onGpu("render") ? this.graphs.toGpu(tensors) : tensors;
-  }
-
-  #value(name: string): Float32Array {
+  #value(name: string): Values[string] {
     const value = this.#own[name];
     if (!value) throw new EngineError("engine-failed", "The portrait has no size yet.");
     return value;
@@ -149,26 +149,18 @@ export class Portrait {
     return target;
   }
 
-  /** The square with the landmarks at `target`: RGBA, `size` pixels on a side. */
-  async render(target: Float32Array): Promise<Uint8ClampedArray<ArrayBuffer>> {
-    const feeds = { ...this.#encoded, target: this.graphs.input("render", "target", target) };
-    const outputs = await this.watch.time("render", () => this.graphs.run("render", feeds));
-    const frame = outputs["frame"];
-    if (!frame) throw new EngineError("bundle-broken", "The bundle's graph render gives no frame.");
-    // Whatever the element type, the frame's bytes are R, G, B, A.
-    const { buffer, byteOffset, byteLength } = (await frame.getData()) as Uint8Array<ArrayBuffer>;
-    const bytes = new Uint8ClampedArray(buffer, byteOffset, byteLength);
-    dispose(outputs);
-    return bytes;
+  /** The square with the landmarks at `target`, `size` pixels on a side. */
+  render(target: Float32Array): Promise<RenderedSquare> {
+    return this.watch.time("render", () => this.renderer.render(this.#id, target));
   }
 
   /** Lays a rendered frame over what is in the square of a photo: RGB, `side` pixels on a side. */
-  async paste(frame: Uint8ClampedArray, backdrop: Uint8Array, channels: number): Promise<Uint8Array> {
+  async paste(frame: RenderedSquare, backdrop: Uint8Array, channels: number): Promise<Uint8Array> {
     const { graphs } = this;
     const side = this.square.side;
-    const rgba = frame.length / (this.#size * this.#size);
+    const size = sideOf(frame);
     const feeds = {
-      frame: graphs.uint8(new Uint8Array(frame.buffer, frame.byteOffset, frame.length), [this.#size, this.#size, rgba]),
+      frame: graphs.uint8(new Uint8Array(frame.buffer, frame.byteOffset, frame.length), [size, size, RGBA]),
       backdrop: graphs.uint8(backdrop, [side, side, channels]),
     };
     const outputs = await this.watch.time("paste", () => graphs.run("paste", feeds));
@@ -180,8 +172,12 @@ export class Portrait {
   }
 
   dispose(): void {
-    dispose(this.#encoded);
-    this.#encoded = {};
+    this.renderer.forget(this.#id);
     this.#size = 0;
   }
+}
+
+/** Pixels on a side of a rendered square: one that is on its way may have another size than its portrait by now. */
+export function sideOf(frame: RenderedSquare): number {
+  return Math.round(Math.sqrt(frame.length / RGBA));
 }

@@ -5,18 +5,19 @@ import type { Backend } from "../engine/types";
 
 export type OrtModule = typeof Ort;
 
-const MAX_THREADS = 4; // more of them win nothing on graphs of this size
+const MAX_THREADS = 3; // every further one takes memory for a smaller gain
 
 export interface Capabilities {
   readonly webgpu: boolean;
   /** The adapter is a real GPU, worth trying unasked. */
   readonly fastGpu: boolean;
+  /** How many workers may render at once. */
   readonly threads: number;
 }
 
 /** What this browser offers to a worker. */
 export async function capabilities(): Promise<Capabilities> {
-  const threads = globalThis.crossOriginIsolated ? Math.min(MAX_THREADS, navigator.hardwareConcurrency || 1) : 1;
+  const threads = Math.min(MAX_THREADS, navigator.hardwareConcurrency || 1);
   let adapter: GPUAdapter | null | undefined;
   try {
     adapter = await navigator.gpu?.requestAdapter();
@@ -36,18 +37,13 @@ export function candidates(can: Capabilities, wanted: Backend | undefined): Back
   return can.fastGpu ? ["webgpu", wasm] : [wasm];
 }
 
-export interface LoadedRuntime {
-  readonly ort: OrtModule;
-  readonly threads: number;
-}
-
 /**
- * Loads one build of ONNX Runtime and sets it up.
+ * Loads one build of ONNX Runtime and sets it up, for one thread: frames are shared among workers instead, see crew.ts.
  *
  * The build without WebGPU is the smallest and the fastest on the CPU. Of the two with WebGPU, the one that suspends
  * WebAssembly by JSPI is smaller and faster; browsers without JSPI get the one that was transformed by Asyncify.
  */
-export async function loadRuntime(folder: string, gpu: boolean, threads: number): Promise<LoadedRuntime> {
+export async function loadRuntime(folder: string, gpu: boolean): Promise<OrtModule> {
   const jspi = "Suspending" in WebAssembly;
   const flavour = gpu ? (jspi ? ".jspi" : ".asyncify") : "";
   const ort = (await (gpu
@@ -57,7 +53,7 @@ export async function loadRuntime(folder: string, gpu: boolean, threads: number)
     : import("onnxruntime-web/wasm"))) as unknown as OrtModule;
   const file = (extension: string) => new URL(`ort-wasm-simd-threaded${flavour}.${extension}`, folder).href;
   ort.env.wasm.wasmPaths = { mjs: file("mjs"), wasm: file("wasm") };
-  ort.env.wasm.numThreads = threads;
+  ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
-  return { ort, threads };
+  return ort;
 }

@@ -12,6 +12,11 @@ import type { Loaded } from "./start";
 import { Stopwatch } from "./stopwatch";
 import type { MotionFrame, MotionTrack } from "./tracks";
 
+/** A frame whose squares are being rendered. */
+export interface Begun {
+  readonly squares: readonly Promise<Rendered>[];
+}
+
 export class Studio {
   readonly watch = new Stopwatch();
   portraits: readonly Portrait[] = [];
@@ -54,11 +59,12 @@ export class Studio {
     const faces = ids.map((id) => this.#faces[id]).filter((face) => face !== undefined);
     if (!photo || !faces.length) throw new EngineError("no-face", "None of the photo's faces was chosen.");
     this.#forgetPortraits();
+    const { graphs, renderer } = this.loaded;
     const portraits: Portrait[] = [];
-    for (const face of faces) portraits.push(await Portrait.of(this.loaded.graphs, photo, face, watch));
+    for (const face of faces) portraits.push(await Portrait.of(graphs, renderer, photo, face, watch));
     this.portraits = portraits;
     const [only, second] = portraits;
-    if (only && !second) this.references = new References(this.loaded.graphs, only);
+    if (only && !second) this.references = new References(graphs, only);
     this.#screen = new ScreenCanvas(photo);
     if (this.#view) this.#screen.view = this.#view;
     await this.setSize(this.#size);
@@ -104,21 +110,33 @@ export class Studio {
     for (const portrait of this.portraits) await portrait.resize(Math.min(most, portrait.fullSize));
   }
 
-  async render(motion: MotionFrame): Promise<Rendered[]> {
-    const rendered: Rendered[] = [];
-    for (const portrait of this.portraits) {
-      const target = await portrait.target(motion, this.gains);
-      rendered.push({ portrait, frame: await portrait.render(target) });
-    }
-    return rendered;
+  /** How many frames are worth being begun before the first of them is finished. */
+  get lanes(): number {
+    return this.loaded.renderer.lanes;
   }
 
-  /** A frame for the screen. */
-  async draw(motion: MotionFrame): Promise<ImageBitmap> {
+  /**
+   * Begins a frame: from here on, what is changed concerns later frames alone. It must not be begun while something
+   * is changed.
+   */
+  async begin(motion: MotionFrame): Promise<Begun> {
+    const squares: Promise<Rendered>[] = [];
+    for (const portrait of this.portraits) {
+      const target = await portrait.target(motion, this.gains);
+      const square = portrait.render(target).then((frame) => ({ portrait, frame }));
+      square.catch(() => undefined); // told to whom it is finished for
+      if (this.lanes === 1) await square;
+      squares.push(square);
+    }
+    return { squares };
+  }
+
+  /** A frame for the screen; null if it is of a photo or of faces that were left since. */
+  async finish({ squares }: Begun): Promise<ImageBitmap | null> {
+    const rendered = await Promise.all(squares);
     const screen = this.#screen;
-    if (!screen) throw new EngineError("no-face", "No face was chosen.");
-    const rendered = await this.render(motion);
-    return this.watch.time("screen", () => screen.draw(rendered));
+    const left = rendered.some(({ portrait }) => !this.portraits.includes(portrait));
+    return screen && !left ? this.watch.time("screen", () => screen.draw(rendered)) : null;
   }
 
   /** Takes what a frame cost and adapts the size. */

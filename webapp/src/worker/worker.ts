@@ -25,6 +25,8 @@ let lost = false;
 /** Whatever draws a frame or changes what frames depend on. */
 const frames = new Queue();
 const exclusive = frames.run;
+/** Frames of a file are finished in their order. */
+const written = new Queue();
 /** More photos of the person are examined one by one, while frames are drawn. */
 const photos = new Queue();
 
@@ -129,14 +131,18 @@ const handlers: Handlers = {
   async drive({ frame, seconds }) {
     const { studio, player } = started();
     const begun = performance.now();
-    return exclusive(async () => {
+    const motion = await exclusive(async () => {
       const picture = await studio.watch.time("read", () => readFrame(frame));
-      const motion = await studio.watch.time("follow", async () => studio.driver?.next(picture, seconds));
-      if (!motion) return false;
-      if (player.crowded) player.dropped();
-      else if (studio.portraits.length) await player.show(motion, seconds, begun);
-      return true;
+      return studio.watch.time("follow", async () => studio.driver?.next(picture, seconds));
     });
+    if (!motion) return false;
+    if (player.crowded) player.dropped();
+    else if (studio.portraits.length) {
+      player.finish(await player.begin(motion, seconds, begun)).catch(report);
+      // While others render this frame the next one can be followed; frames that came meanwhile were dropped by then.
+      await player.room();
+    }
+    return true;
   },
   async calibrate() {
     started().studio.driver?.calibrate();
@@ -153,7 +159,10 @@ const handlers: Handlers = {
     return null;
   },
   followForFile: ({ frame, seconds }) => exclusive(async () => (await job?.follow(readFrame(frame), seconds)) ?? false),
-  renderForFile: ({ index }) => exclusive(async () => (await job?.render(index)) ?? null),
+  async renderForFile({ index }) {
+    const begun = await exclusive(async () => (await job?.begin(index)) ?? null);
+    return begun && written.run(() => begun.finish());
+  },
   async endFile() {
     job = null;
     await exclusive(() => started().studio.resize());

@@ -119,19 +119,24 @@ async function mimic(seconds: number): Promise<number> {
   video.requestVideoFrameCallback(take);
   const shown = frames.length;
   await framesShown(shown + 3);
-  const [begun, first] = [performance.now(), frames.length];
-  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  const rate = await shownFor(seconds);
   running = false;
-  return (1000 * (frames.length - first)) / (performance.now() - begun);
+  return rate;
+}
+
+/** Frames shown a second, from one frame to another one, about so many seconds later. */
+async function shownFor(seconds: number): Promise<number> {
+  const first = frames.length - 1;
+  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  const last = frames.length - 1;
+  return (1000 * (last - first)) / ((frames[last]?.at ?? 0) - (frames[first]?.at ?? 0));
 }
 
 /** Lets a preset play for so many seconds at a size; frames shown a second. */
 async function playFor(seconds: number, size: 256 | 512): Promise<number> {
   harness.engine?.setSize(size);
   await framesShown(frames.length + 3);
-  const [begun, first] = [performance.now(), frames.length];
-  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
-  return (1000 * (frames.length - first)) / (performance.now() - begun);
+  return shownFor(seconds);
 }
 
 /** Renders for a file up to the last of the wanted frames, and compares those with pictures of them. */

@@ -1,0 +1,49 @@
+/** A worker that renders for the worker: ONNX Runtime on one thread, and the graph `render` alone. */
+
+import type { CrewAnswer, CrewOrder, CrewStart } from "./crew-orders";
+import { Graphs } from "./graphs";
+import { Queue } from "./queue";
+import { OwnRenderer } from "./renderer";
+import { loadRuntime } from "./runtime";
+
+const orders = new Queue();
+let renderer: OwnRenderer | null = null;
+
+function answer(message: CrewAnswer, transfer: Transferable[] = []): void {
+  postMessage(message, { transfer });
+}
+
+async function started({ runtime, manifest, model }: CrewStart): Promise<OwnRenderer> {
+  const ort = await loadRuntime(runtime, false);
+  const files = new Map([[manifest.graphs.render.file, model]]);
+  const graphs = new Graphs({ ort, manifest, files, onGpu: new Set() });
+  await graphs.prepare(["render"]);
+  return new OwnRenderer(graphs);
+}
+
+async function carryOut(order: CrewOrder): Promise<void> {
+  if (order.kind === "start") {
+    renderer = await started(order);
+    return answer({ kind: "started" });
+  }
+  if (!renderer) throw new Error("The worker that renders has not started.");
+  switch (order.kind) {
+    case "hold":
+      return renderer.hold(order.portrait, order.values);
+    case "forget":
+      return renderer.forget(order.portrait);
+    case "render": {
+      const square = await renderer.render(order.portrait, order.target);
+      answer({ kind: "rendered", job: order.job, square }, [square.buffer]);
+    }
+  }
+}
+
+addEventListener("message", ({ data }: MessageEvent<CrewOrder>) => {
+  orders
+    .run(() => carryOut(data))
+    .catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      answer({ kind: "failed", job: data.kind === "render" ? data.job : null, message });
+    });
+});

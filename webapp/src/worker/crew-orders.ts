@@ -1,0 +1,24 @@
+/** What the worker and those that render for it say to each other. */
+
+import type { Manifest } from "./manifest";
+import type { RenderedSquare, Values } from "./renderer";
+
+export interface CrewStart {
+  /** Folder of ONNX Runtime's files, absolute. */
+  readonly runtime: string;
+  readonly manifest: Manifest;
+  /** The graph `render`. */
+  readonly model: ArrayBuffer;
+}
+
+export type CrewOrder =
+  | ({ readonly kind: "start" } & CrewStart)
+  | { readonly kind: "hold"; readonly portrait: number; readonly values: Values }
+  | { readonly kind: "forget"; readonly portrait: number }
+  | { readonly kind: "render"; readonly job: number; readonly portrait: number; readonly target: Float32Array };
+
+export type CrewAnswer =
+  | { readonly kind: "started" }
+  | { readonly kind: "rendered"; readonly job: number; readonly square: RenderedSquare }
+  /** job: null if what failed was no frame. */
+  | { readonly kind: "failed"; readonly job: number | null; readonly message: string };
