@@ -27,8 +27,7 @@ const stop = effect(() => {
 });
 
 async function begin(): Promise<void> {
-  const stays = await registerServiceWorker();
-  if (!stays) return; // the page is loaded again, then isolated
+  await registerServiceWorker();
   await Promise.race([controlled(), wait(CONTROL_PATIENCE_MS)]);
   if (!savesData()) await studio.warmUp();
 }

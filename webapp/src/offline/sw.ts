@@ -1,6 +1,6 @@
 /**
  * The service worker: keeps the site on the device, so that it works offline, and adds the headers of cross-origin
- * isolation where the host cannot send them (WebAssembly threads would need it). The models have a store of their own.
+ * isolation where the host cannot send them, from the second load on. The models have a store of their own.
  */
 
 import { MODEL_CACHE, ON_DEMAND } from "./names";

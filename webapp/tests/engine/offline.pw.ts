@@ -33,9 +33,10 @@ test("the service worker isolates the page where the host cannot", async ({ harn
   const report = await harnessPage.evaluate(async () => (await harness.start("wasm-threads")).report);
   expect(report.chosen).toBe("wasm-threads"); // frames are shared among workers, memory is not
   expect(report.threads).toBeGreaterThan(1);
-  const loadedAgain = harnessPage.waitForEvent("load");
-  await harnessPage.evaluate(() => harness.registerServiceWorker("../../sw.js").catch(() => false)).catch(() => false);
-  await loadedAgain;
-  await harnessPage.waitForFunction(() => "harness" in globalThis);
+  await harnessPage.evaluate(async () => {
+    await harness.registerServiceWorker("../../sw.js");
+    await navigator.serviceWorker.ready;
+  });
+  await harnessPage.reload();
   expect(await harnessPage.evaluate(() => crossOriginIsolated)).toBe(true);
 });
