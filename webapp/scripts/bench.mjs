@@ -61,15 +61,15 @@ async function timings(address, folder) {
   row("camera, tracking + rendering at 256", result.mimicFps, "fps", "≥ 15");
   for (const size of [256, 512]) {
     const [each, together] = [result.stages[size].render, native[`render ${size}`]];
-    row(`render ${size}: browser, from order to picture`, each, "ms");
-    row(`render ${size}: browser, ${result.threads} at once, a frame`, each / result.threads, "ms");
+    row(`render ${size}: browser, one of ${result.threads} workers`, each, "ms");
+    row(`render ${size}: browser, ${result.threads} workers, a frame`, each / result.threads, "ms");
     row(`render ${size}: native, ${THREADS} threads, the same int8 graph`, together, "ms");
     row(`render ${size}: browser / native, a frame`, each / result.threads / together, "", "≤ 2.5");
   }
   row("move the landmarks: browser", result.stages[256].retarget, "ms");
   row("put the square into the photo: browser", result.stages[256].screen, "ms");
   row("follow the camera's face: browser", result.mimicStages.follow, "ms");
-  row("camera: render, browser, from order to picture", result.mimicStages.render, "ms");
+  row("camera: render, browser, one of the workers", result.mimicStages.render, "ms");
   row("track: native", native.track, "ms");
   row("longest task of the page's thread", result.longest, "ms", "≤ 50");
 }

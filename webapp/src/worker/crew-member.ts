@@ -33,8 +33,8 @@ async function carryOut(order: CrewOrder): Promise<void> {
     case "forget":
       return renderer.forget(order.portrait);
     case "render": {
-      const square = await renderer.render(order.portrait, order.target);
-      answer({ kind: "rendered", job: order.job, square }, [square.buffer]);
+      const rendering = await renderer.render(order.portrait, order.target);
+      answer({ kind: "rendered", job: order.job, rendering }, [rendering.square.buffer]);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** What the worker and those that render for it say to each other. */
 
 import type { Manifest } from "./manifest";
-import type { RenderedSquare, Values } from "./renderer";
+import type { Rendering, Values } from "./renderer";
 
 export interface CrewStart {
   /** Folder of ONNX Runtime's files, absolute. */
@@ -19,6 +19,6 @@ export type CrewOrder =
 
 export type CrewAnswer =
   | { readonly kind: "started" }
-  | { readonly kind: "rendered"; readonly job: number; readonly square: RenderedSquare }
+  | { readonly kind: "rendered"; readonly job: number; readonly rendering: Rendering }
   /** job: null if what failed was no frame. */
   | { readonly kind: "failed"; readonly job: number | null; readonly message: string };

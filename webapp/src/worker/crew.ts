@@ -7,10 +7,10 @@
 
 import { EngineError } from "../engine/types";
 import type { CrewAnswer, CrewOrder, CrewStart } from "./crew-orders";
-import type { RenderedSquare, Renderer, Values } from "./renderer";
+import type { Renderer, Rendering, Values } from "./renderer";
 
 interface Pending {
-  readonly resolve: (square: RenderedSquare) => void;
+  readonly resolve: (rendering: Rendering) => void;
   readonly reject: (error: EngineError) => void;
 }
 
@@ -43,7 +43,7 @@ export class Crew implements Renderer {
     for (const member of this.#members) member.tell({ kind: "hold", portrait, values });
   }
 
-  render(portrait: number, target: Float32Array): Promise<RenderedSquare> {
+  render(portrait: number, target: Float32Array): Promise<Rendering> {
     const [idlest] = this.#able.sort((a, b) => a.load - b.load);
     return idlest?.render(portrait, target) ?? Promise.reject(new EngineError("engine-failed", "No worker is left that renders."));
   }
@@ -75,7 +75,7 @@ class Member {
         case "started":
           return this.#started?.resolve();
         case "rendered":
-          return this.#take(data.job)?.resolve(data.square);
+          return this.#take(data.job)?.resolve(data.rendering);
         case "failed":
           if (data.job === null) this.#fail(data.message);
           else this.#take(data.job)?.reject(new EngineError("engine-failed", data.message));
@@ -102,7 +102,7 @@ class Member {
     });
   }
 
-  render(portrait: number, target: Float32Array): Promise<RenderedSquare> {
+  render(portrait: number, target: Float32Array): Promise<Rendering> {
     if (this.#failed) return Promise.reject(this.#failed);
     const job = this.#next++;
     return new Promise((resolve, reject) => {

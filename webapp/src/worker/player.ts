@@ -6,6 +6,7 @@ import type { Begun, Studio } from "./studio";
 import type { MotionFrame } from "./tracks";
 
 const UNTAKEN = 2; // frames that the page may have before it
+const SPARE = 1; // frame of a motion that may wait for one of several workers, so that one that is late costs no frame
 const REPORT_MS = 1000;
 
 export interface PlayerEvents {
@@ -124,6 +125,12 @@ export class Player {
     while (this.#inWork >= this.studio.lanes) await new Promise<void>((go) => this.#awaitingRoom.push(go));
   }
 
+  /** Frames of a motion that may be in work at once. */
+  get #most(): number {
+    const { lanes } = this.studio;
+    return lanes > 1 ? lanes + SPARE : 1;
+  }
+
   /** Whether another frame would have to wait. */
   get crowded(): boolean {
     return this.#untaken >= UNTAKEN || this.#inWork >= this.studio.lanes;
@@ -149,7 +156,7 @@ export class Player {
       const index = Math.floor((milliseconds / 1000) * track.fps);
       if (index <= this.#shown) {
         await this.#sleep((1000 * (this.#shown + 1)) / track.fps - milliseconds);
-      } else if (this.crowded) {
+      } else if (this.#untaken >= UNTAKEN || this.#inWork >= this.#most) {
         await this.#sleep(REPORT_MS);
       } else {
         if (this.#shown >= 0) this.#dropped += index - this.#shown - 1;

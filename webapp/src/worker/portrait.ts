@@ -150,8 +150,10 @@ export class Portrait {
   }
 
   /** The square with the landmarks at `target`, `size` pixels on a side. */
-  render(target: Float32Array): Promise<RenderedSquare> {
-    return this.watch.time("render", () => this.renderer.render(this.#id, target));
+  async render(target: Float32Array): Promise<RenderedSquare> {
+    const { square, milliseconds } = await this.renderer.render(this.#id, target);
+    this.watch.add("render", milliseconds);
+    return square;
   }
 
   /** Lays a rendered frame over what is in the square of a photo: RGB, `side` pixels on a side. */

@@ -9,13 +9,19 @@ export type Values = Readonly<Record<string, { readonly data: Float32Array; read
 /** R, G, B, A, row by row, of a square. */
 export type RenderedSquare = Uint8ClampedArray<ArrayBuffer>;
 
+export interface Rendering {
+  readonly square: RenderedSquare;
+  /** How long it took, without waiting for its turn. */
+  readonly milliseconds: number;
+}
+
 export interface Renderer {
   /** How many frames are worth being worked on at once. */
   readonly lanes: number;
   /** Keeps what `render` is to be fed for a portrait; of what it kept already, what has the same names is replaced. */
   hold(portrait: number, values: Values): Promise<void>;
   /** The portrait as it is held now, with the landmarks at `target`. Throws EngineError `engine-failed`. */
-  render(portrait: number, target: Float32Array): Promise<RenderedSquare>;
+  render(portrait: number, target: Float32Array): Promise<Rendering>;
   forget(portrait: number): void;
 }
 
@@ -35,17 +41,18 @@ export class OwnRenderer implements Renderer {
     this.#held.set(portrait, { ...held, ...fresh });
   }
 
-  async render(portrait: number, target: Float32Array): Promise<RenderedSquare> {
+  async render(portrait: number, target: Float32Array): Promise<Rendering> {
     const { graphs } = this;
+    const begun = performance.now();
     const feeds = { ...this.#held.get(portrait), target: graphs.input("render", "target", target) };
     const outputs = await graphs.run("render", feeds);
     const frame = outputs["frame"];
     if (!frame) throw new EngineError("bundle-broken", "The bundle's graph render gives no frame.");
     // Whatever the element type, the frame's bytes are R, G, B, A.
     const { buffer, byteOffset, byteLength } = (await frame.getData()) as Uint8Array<ArrayBuffer>;
-    const bytes = new Uint8ClampedArray(buffer, byteOffset, byteLength);
+    const square = new Uint8ClampedArray(buffer, byteOffset, byteLength);
     dispose(outputs);
-    return bytes;
+    return { square, milliseconds: performance.now() - begun };
   }
 
   forget(portrait: number): void {

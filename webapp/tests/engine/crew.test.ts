@@ -34,6 +34,7 @@ class FakeWorker {
 
 const START = { runtime: "http://localhost/ort/", manifest: shippedManifest(), model: new ArrayBuffer(1) };
 const TARGET = new Float32Array(3);
+const rendering = (...bytes: number[]) => ({ square: new Uint8ClampedArray(bytes), milliseconds: 1 });
 
 beforeEach(() => {
   FakeWorker.made = [];
@@ -58,12 +59,12 @@ describe("workers that render", () => {
     const first = crew.render(7, TARGET);
     const second = crew.render(7, TARGET);
     expect([a.jobs, b.jobs]).toEqual([[0], [0]]);
-    b.answer({ kind: "rendered", job: 0, square: new Uint8ClampedArray([2]) });
-    expect(await second).toEqual(new Uint8ClampedArray([2]));
+    b.answer({ kind: "rendered", job: 0, rendering: rendering(2) });
+    expect(await second).toEqual(rendering(2));
     void crew.render(7, TARGET).catch(() => undefined);
     expect([a.jobs, b.jobs]).toEqual([[0], [0, 1]]);
-    a.answer({ kind: "rendered", job: 0, square: new Uint8ClampedArray([1]) });
-    expect(await first).toEqual(new Uint8ClampedArray([1]));
+    a.answer({ kind: "rendered", job: 0, rendering: rendering(1) });
+    expect(await first).toEqual(rendering(1));
   });
 
   test("a frame that fails fails alone", async () => {
@@ -72,8 +73,8 @@ describe("workers that render", () => {
     a.answer({ kind: "failed", job: 0, message: "no memory" });
     await expect(failing).rejects.toMatchObject({ code: "engine-failed", message: "no memory" });
     const next = crew.render(1, TARGET);
-    a.answer({ kind: "rendered", job: 1, square: new Uint8ClampedArray(4) });
-    expect(await next).toHaveLength(4);
+    a.answer({ kind: "rendered", job: 1, rendering: rendering(4) });
+    expect(await next).toEqual(rendering(4));
   });
 
   test("of a worker that broke, what was asked fails; the others go on", async () => {
@@ -83,8 +84,8 @@ describe("workers that render", () => {
     await expect(waiting).rejects.toMatchObject({ code: "engine-failed", message: "out of memory" });
     expect(crew.lanes).toBe(1);
     const next = crew.render(1, TARGET);
-    b.answer({ kind: "rendered", job: 0, square: new Uint8ClampedArray(4) });
-    expect(await next).toHaveLength(4);
+    b.answer({ kind: "rendered", job: 0, rendering: rendering(4) });
+    expect(await next).toEqual(rendering(4));
     b.onerror?.({ message: "out of memory" });
     await expect(crew.render(1, TARGET)).rejects.toMatchObject({ message: "No worker is left that renders." });
     crew.dispose();
