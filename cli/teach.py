@@ -55,7 +55,10 @@ def adapt_command(
     teacher: TeacherOption = TEACHER,
     output: Annotated[Path, typer.Option("--output", "-o", help="The person's file.")] = Path("person.safetensors"),
     epochs: Annotated[
-        int | None, typer.Option(min=0, help="Passes over the photos.", show_default="40, as in the paper")
+        int | None,
+        typer.Option(
+            min=0, help="Passes over the photos.", show_default="10; with one photo none, which would do harm"
+        ),
     ] = None,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
@@ -67,7 +70,7 @@ def adapt_command(
 
     vivant adapt anna-1.jpg anna-2.jpg anna-3.jpg -o anna.safetensors
 
-    vivant adapt anna-1.jpg --epochs 0 -o anna.safetensors
+    vivant adapt anna-*.jpg --epochs 40 -o anna.safetensors
     """
     with needing_extra("train"):
         from ..training.adapt import adaptation_of, fine_tune
@@ -84,7 +87,9 @@ def adapt_command(
         set_of_photos = load_photos(bundle, photos, config.size)
         networks = Networks(tracker=Path(bundle_folder) / "track.onnx")
         with progress_bar() as progress:
-            person = fine_tune(trained, set_of_photos, adaptation_of(config.name, epochs), networks, progress)
+            person = fine_tune(
+                trained, set_of_photos, adaptation_of(config.name, epochs, len(photos)), networks, progress
+            )
         person.save(output)
     except (CheckpointError, TrainingError, OSError) as error:
         raise VivantError(f"{error}") from None

@@ -79,6 +79,11 @@ class Engine:
         self._clock = Clock()
 
     @property
+    def seconds(self) -> float:
+        """How long the run has learnt, over all restarts; counted whenever a step is logged."""
+        return self._clock.total
+
+    @property
     def main(self) -> bool:
         """Whether this process writes files."""
         return self.accelerator.is_main_process
@@ -120,11 +125,12 @@ class Engine:
         if metadata.get("describe") != json.loads(json.dumps(self.describe)):
             raise CheckpointError(f"{last} was trained with other settings; choose another output folder.")
         self.step = int(str(metadata["step"]))
+        self._clock.total = float(str(metadata.get("seconds", 0)))
 
     def save(self, modules: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Optimizer]) -> None:
         """Write `last.safetensors`, by the main process alone."""
         if self.main:
-            metadata = {"step": self.step, "describe": self.describe, "seconds": round(self._clock.total)}
+            metadata = {"step": self.step, "describe": self.describe, "seconds": round(self.seconds)}
             try:
                 save_checkpoint(self.output / LAST, self._bare(modules), optimisers, metadata)
             except OSError as error:

@@ -54,8 +54,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class FewShotSettings:
-    """shots: numbers of photos T. targets: frames compared per clip. epochs: of fine-tuning; 0 leaves it out; None: 40.
+    """shots: numbers of photos T. targets: frames compared per clip.
 
+    epochs: of fine-tuning; 0 leaves it out; None: those of `adaptation_of`.
     tuned_shots: for which T fine-tuning is done. student_shots: numbers of photos that the student gets.
     """
 
@@ -191,7 +192,7 @@ def _table(
 ) -> str:
     facts = [f"{t.teacher.config.name} after {t.step} steps" for t in teachers]
     if teachers:
-        epochs = "as in the paper" if settings.epochs is None else settings.epochs
+        epochs = "the default" if settings.epochs is None else settings.epochs
         facts.append(f"epochs of fine-tuning: {epochs}")
     lines = [
         f"{clips} clips of held-out people, {settings.targets} frames each, at {size} px; "
@@ -214,7 +215,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=BUNDLED)
     parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS))
     parser.add_argument("--tuned-shots", type=int, nargs="*", help="for which T to fine-tune; default: all")
-    parser.add_argument("--epochs", type=int, help="of fine-tuning; 0: none; default: the paper's 40")
+    parser.add_argument("--epochs", type=int, help="of fine-tuning; 0: none; default: 10, the paper's networks 40")
     parser.add_argument("--student-shots", type=int, nargs="+", default=list(STUDENT_SHOTS), help="photos it gets")
     parser.add_argument("--targets", type=int, default=FewShotSettings.targets)
     parser.add_argument("--clips", type=int, help="only the first so many clips")

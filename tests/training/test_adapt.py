@@ -131,6 +131,8 @@ def test_the_paper_is_tuned_as_in_the_paper() -> None:
     assert adaptation_of("paper").epochs == 40
     assert adaptation_of("paper-cpu").weights != adaptation_of("full-cpu").weights
     assert adaptation_of("full", epochs=0).epochs == 0
+    assert adaptation_of("full", photos=1).epochs == 0 < adaptation_of("full", photos=2).epochs
+    assert adaptation_of("full", 3, photos=1).epochs == 3 and adaptation_of("paper", photos=1).epochs == 40
 
 
 def test_photos_are_cut_around_the_head(bundle: Bundle, astronaut: Path) -> None:
@@ -211,3 +213,16 @@ def test_the_table_of_photos(runs: dict[str, Path], bundle: Bundle, astronaut: P
     assert all(f"| {name} |" in text for name in expected)
     assert report["means"]["tiny-full, T = 1"]["l1"] < report["means"]["tiny-paper, T = 1"]["l1"]
     assert (tmp_path / "out" / "sheet.png").is_file()
+
+
+def test_the_released_teacher_keeps_a_photo_that_rests(
+    bundle: Bundle, astronaut: Path, vivant: Command, tmp_path: Path
+) -> None:
+    ran = vivant("adapt", astronaut, "--epochs", 0, "-o", tmp_path / "person.safetensors")
+    assert ran.code == 0, ran.err
+    person = Person.load(tmp_path / "person.safetensors")
+    photo, points = person.photos.pictures[0, 0], person.photos.points[0, 0]
+    rest = person.frame(points)
+    assert float((rest - photo).square().mean()) < 10**-2.8  # 28 dB
+    moved = person.frame(other_points(points, torch.Generator().manual_seed(1)))
+    assert float((moved - rest).abs().max()) > 0.1
