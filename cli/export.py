@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 from safetensors import SafetensorError
 
-from ..models.released import STUDENT
 from ..runtime.errors import VivantError
 from ..runtime.outputs import check_writable
 from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, note, out, progress_bar, say
@@ -84,6 +83,7 @@ def verify_command(
     """Prove that the bundle's graphs compute what torch computes, within the stated tolerances."""
     with needing_extra("export"):
         from ..export.verify import verify_bundle, verify_precisions
+        from ..models.released import STUDENT
     student = checkpoint or STUDENT
     if not student.is_file():
         raise VivantError(f"{student} does not exist.")

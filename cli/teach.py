@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ..models.released import STUDENT, TEACHER
 from ..runtime.errors import VivantError
 from ..runtime.outputs import check_writable, is_folder
 from ..runtime.session import Bundle
@@ -15,7 +14,7 @@ from .extras import needing_extra
 from .student import train_student_command
 
 TeacherOption = Annotated[
-    Path,
+    Path | None,
     typer.Option("--teacher", envvar="VIVANT_TEACHER", help="A trained teacher.", show_default="the shipped one"),
 ]
 
@@ -32,18 +31,19 @@ def train_teacher_command(
     steps: Annotated[int | None, typer.Option(min=1, help="Of the whole run.", show_default="the recipe's")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")] = None,
     student: Annotated[
-        Path, typer.Option(help="Moves the photos, in full and full-cpu.", show_default="the shipped one")
-    ] = STUDENT,
+        Path | None, typer.Option(help="Moves the photos, in full and full-cpu.", show_default="the shipped one")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 0,
     seed: Annotated[int, typer.Option(help="Of weights and episodes.")] = 0,
 ) -> None:
     """Meta-learn a teacher. Ctrl-C ends the run with a checkpoint; the same command goes on."""
     with needing_extra("train"):
+        from ..models.released import STUDENT
         from ..training.checkpoint import CheckpointError
         from ..training.content_loss import Networks
         from ..training.engine import EngineConfig, TrainingError
         from ..training.train_teacher import train_teacher
-    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", student=student)
+    networks = Networks(tracker=DEFAULT_BUNDLE / "track.onnx", student=student or STUDENT)
     try:
         train_teacher(cache, output, name, EngineConfig(workers=workers, seed=seed), networks, steps, batch)
     except (CheckpointError, TrainingError, FileNotFoundError) as error:
@@ -52,7 +52,7 @@ def train_teacher_command(
 
 def adapt_command(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="1 to 32 pictures of one person.")],
-    teacher: TeacherOption = TEACHER,
+    teacher: TeacherOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The person's file.")] = Path("person.safetensors"),
     epochs: Annotated[
         int | None,
@@ -73,6 +73,7 @@ def adapt_command(
     vivant adapt anna-*.jpg --epochs 40 -o anna.safetensors
     """
     with needing_extra("train"):
+        from ..models.released import TEACHER
         from ..training.adapt import adaptation_of, fine_tune
         from ..training.checkpoint import CheckpointError
         from ..training.content_loss import Networks
@@ -82,7 +83,7 @@ def adapt_command(
     check_writable(output)
     bundle = Bundle(bundle_folder)
     try:
-        trained = load_teacher(teacher)
+        trained = load_teacher(teacher or TEACHER)
         config = trained.teacher.config
         set_of_photos = load_photos(bundle, photos, config.size)
         networks = Networks(tracker=Path(bundle_folder) / "track.onnx")

@@ -119,24 +119,28 @@ async function mimic(seconds: number): Promise<number> {
   video.requestVideoFrameCallback(take);
   const shown = frames.length;
   await framesShown(shown + 3);
-  const rate = await shownFor(seconds);
+  const shownFrames = await shownFor(seconds);
   running = false;
-  return rate;
+  return rate(shownFrames.map(({ at }) => at / 1000));
 }
 
-/** Frames shown a second, from one frame to another one, about so many seconds later. */
-async function shownFor(seconds: number): Promise<number> {
+/** The frames that are shown from now on for so many seconds. */
+async function shownFor(seconds: number): Promise<typeof frames> {
   const first = frames.length - 1;
   await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
-  const last = frames.length - 1;
-  return (1000 * (last - first)) / ((frames[last]?.at ?? 0) - (frames[first]?.at ?? 0));
+  return frames.slice(first);
 }
 
-/** Lets a preset play for so many seconds at a size; frames shown a second. */
+/** Of moments in seconds: how many there are a second, from the first to the last. */
+function rate(moments: readonly number[]): number {
+  return (moments.length - 1) / ((moments.at(-1) ?? 0) - (moments[0] ?? 0));
+}
+
+/** Lets a preset play for so many seconds at a size; frames shown a second of its own clock: of 25 that it has. */
 async function playFor(seconds: number, size: 256 | 512): Promise<number> {
   harness.engine?.setSize(size);
   await framesShown(frames.length + 3);
-  return shownFor(seconds);
+  return rate((await shownFor(seconds)).map(({ time }) => time));
 }
 
 /** Renders for a file up to the last of the wanted frames, and compares those with pictures of them. */
