@@ -31,8 +31,11 @@ def has_geometry() -> bool:
 
 def has_teacher() -> bool:
     """Whether the released teacher can be shown."""
-    code = has_geometry() and (ROOT / "training" / "teacher_files.py").is_file()
-    return code and (ROOT / "models" / "weights" / "teacher.safetensors").is_file()
+    if not has_geometry() or not (ROOT / "training" / "teacher_files.py").is_file():
+        return False
+    from ..models.released import TEACHER
+
+    return TEACHER.is_file()
 
 
 def methods_for(bundle: Bundle, picture: np.ndarray, face: Face, others: Sequence[Other]) -> dict[str, Method]:

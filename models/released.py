@@ -23,7 +23,8 @@ def checked(path: Path) -> Path:
     """
     sums = path.with_name(SUMS)
     if sums.is_file():
-        known = {name: digest for digest, name in (line.split() for line in sums.read_text("utf-8").splitlines())}
+        lines = [line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines() if len(line.split()) > 1]
+        known = {name.lstrip("*"): digest for digest, name in lines}
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if known.get(path.name) != digest:

@@ -1,5 +1,6 @@
 """Released weights are read only as they were released."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def test_a_damaged_file_is_not_read(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=f"not the file that {SUMS}"):
             read(damaged)
         (tmp_path / SUMS).unlink()
+
+
+def test_lists_of_binary_files_and_names_with_spaces_are_understood(tmp_path: Path) -> None:
+    shutil.copyfile(WATERMARK, tmp_path / WATERMARK.name)
+    digest = hashlib.sha256(WATERMARK.read_bytes()).hexdigest()
+    (tmp_path / SUMS).write_text(f"{'0' * 64}  notes on it.txt\n\n{digest} *{WATERMARK.name}\n")
+    assert checked(tmp_path / WATERMARK.name) == tmp_path / WATERMARK.name
 
 
 def test_a_file_that_is_not_listed_is_not_read(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ function answer(message: CrewAnswer, transfer: Transferable[] = []): void {
   postMessage(message, { transfer });
 }
 
-async function started({ runtime, manifest, model }: CrewStart): Promise<OwnRenderer> {
-  const ort = await loadRuntime(runtime, false);
+async function started({ runtime, gpu, manifest, model }: CrewStart): Promise<OwnRenderer> {
+  const ort = await loadRuntime(runtime, gpu);
   const files = new Map([[manifest.graphs.render.file, model]]);
   const graphs = new Graphs({ ort, manifest, files, onGpu: new Set() });
   await graphs.prepare(["render"]);

@@ -6,6 +6,8 @@ import type { Rendering, Values } from "./renderer";
 export interface CrewStart {
   /** Folder of ONNX Runtime's files, absolute. */
   readonly runtime: string;
+  /** Which of its builds: the one that is loaded already, so that no other is fetched. */
+  readonly gpu: boolean;
   readonly manifest: Manifest;
   /** The graph `render`. */
   readonly model: ArrayBuffer;

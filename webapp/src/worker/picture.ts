@@ -5,7 +5,7 @@ import type { Host } from "./manifest";
 import { pictureSize } from "./picture-size";
 
 const MAX_FILE_BYTES = 48 * 2 ** 20; // what a phone takes has a tenth of that
-const RGBA = 4;
+export const RGBA = 4;
 const RGB = 3;
 
 export interface Picture {

@@ -3,7 +3,7 @@
 import { EngineError } from "../engine/types";
 import type { Face } from "./faces";
 import { dispose, type Graphs, numbers, type Tensors } from "./graphs";
-import type { Picture } from "./picture";
+import { type Picture, RGBA } from "./picture";
 import type { RenderedSquare, Renderer, Values } from "./renderer";
 import type { Stopwatch } from "./stopwatch";
 import type { MotionFrame } from "./tracks";
@@ -27,8 +27,6 @@ export interface Reference {
   /** The greater, the more of it can be seen. */
   readonly suitability: number;
 }
-
-const RGBA = 4;
 
 let portraits = 0;
 

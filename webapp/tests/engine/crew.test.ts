@@ -32,7 +32,7 @@ class FakeWorker {
   }
 }
 
-const START = { runtime: "http://localhost/ort/", manifest: shippedManifest(), model: new ArrayBuffer(1) };
+const START = { runtime: "http://localhost/ort/", gpu: false, manifest: shippedManifest(), model: new ArrayBuffer(1) };
 const TARGET = new Float32Array(3);
 const rendering = (...bytes: number[]) => ({ square: new Uint8ClampedArray(bytes), milliseconds: 1 });
 
