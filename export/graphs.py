@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import onnx
 import torch
 from torch import Tensor, nn
@@ -9,11 +11,12 @@ from torch.nn import functional as F
 
 from ..models.canonical_face import canonical_face
 from ..models.compose import Maps, render_doubled
-from ..models.student import Encoded, Student
+from ..models.encoded import Encoded, Referred
+from ..models.student import Student
 from .to_onnx import export_graph
 
 ENCODED_NAMES = Encoded._fields
-REFERRED_NAMES = ("reference_mouth", "reference_lips", "suitability")
+REFERRED_NAMES = tuple(f"all_{name}" for name in Referred._fields)  # outputs may not be called as inputs are
 
 
 class EncodeGraph(nn.Module):
@@ -29,16 +32,15 @@ class EncodeGraph(nn.Module):
 
 
 class ReferGraph(nn.Module):
-    """image uint8 [H, W, 3], landmarks [478, 3] of another photo, `mouth` and `points` of the main one → see
-    `Student.refer`."""
+    """image uint8 [H, W, 3], landmarks [478, 3] of one more photo, `Referred` of those before → `Referred` of all."""
 
     def __init__(self, student: Student) -> None:
         super().__init__()
         self.student = student
 
-    def forward(self, image: Tensor, landmarks: Tensor, mouth: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, landmarks: Tensor, *known: Tensor) -> Referred:
         photo = image.permute(2, 0, 1).unsqueeze(0).float() * (1.0 / 255.0)
-        return self.student.refer(photo, landmarks, mouth, points)
+        return self.student.refer(photo, landmarks, Referred(*known))
 
 
 class RenderGraph(nn.Module):
@@ -106,6 +108,11 @@ class PasteGraph(nn.Module):
 
 
 TEXTURE_AXES = {"texture": {2: "T", 3: "T"}, "alpha": {2: "S", 3: "S"}}  # T = 2 S - 1
+PHOTO_AXES = {
+    "points": {0: "K"}, "mouth": {0: "K"}, "eyes": {0: "E"}, "mouth_mask": {0: "K"}, "eye_mask": {0: "E"},
+    "unlike": {1: "K"},
+}  # fmt: skip
+"""Of K photos; E = 2 K."""
 
 
 def build_student_graphs(student: Student) -> dict[str, onnx.ModelProto]:
@@ -116,7 +123,10 @@ def build_student_graphs(student: Student) -> dict[str, onnx.ModelProto]:
             EncodeGraph(student), inputs, ENCODED_NAMES, {"image": {0: "H", 1: "W"}, **TEXTURE_AXES}
         ),
         "refer": export_graph(
-            ReferGraph(student), _example_of_another(student), REFERRED_NAMES, {"image": {0: "H", 1: "W"}}
+            ReferGraph(student),
+            _example_of_another(student),
+            REFERRED_NAMES,
+            {"image": {0: "H", 1: "W"}} | PHOTO_AXES | _one_more(PHOTO_AXES),
         ),
         "render": _export_render(RenderGraph(student), student),
         "paste": export_graph(
@@ -146,21 +156,29 @@ def _example() -> dict[str, Tensor]:
 
 
 def _example_of_another(student: Student) -> dict[str, Tensor]:
-    """Inputs of `refer`."""
+    """Inputs of `refer`, with two photos known."""
+    inputs = _example()
+    return {"image": inputs["image"], "landmarks": inputs["landmarks"], **_two_photos(student)._asdict()}
+
+
+def _two_photos(student: Student) -> Referred:
+    """One photo twice: sizes of 1 would be taken for ones that never change."""
     inputs = _example()
     with torch.no_grad():
         encoded = Encoded(*EncodeGraph(student)(*inputs.values()))
-    return {
-        "image": inputs["image"],
-        "landmarks": inputs["landmarks"],
-        "mouth": encoded.mouth,
-        "points": encoded.points,
-    }
+        known = Referred(*(getattr(encoded, name) for name in Referred._fields))
+        return Referred(*ReferGraph(student)(inputs["image"], inputs["landmarks"], *known))
+
+
+def _one_more(axes: Mapping[str, Mapping[int, str]]) -> dict[str, dict[int, str]]:
+    """The axes of `refer`'s outputs: of K photos before, K + 1."""
+    return {f"all_{name}": {axis: f"{size}_all" for axis, size in named.items()} for name, named in axes.items()}
 
 
 def _export_render(module: nn.Module, student: Student) -> onnx.ModelProto:
     inputs = _example()
     with torch.no_grad():
-        encoded = EncodeGraph(student)(*inputs.values())
-    named = dict(zip(ENCODED_NAMES, encoded, strict=True)) | {"target": inputs["landmarks"]}
-    return export_graph(module, named, ["frame"], {**TEXTURE_AXES, "frame": {0: "S", 1: "S"}})
+        encoded = Encoded(*EncodeGraph(student)(*inputs.values()))
+    encoded = encoded._replace(**_two_photos(student)._asdict())
+    named = encoded._asdict() | {"target": inputs["landmarks"]}
+    return export_graph(module, named, ["frame"], {**TEXTURE_AXES, **PHOTO_AXES, "frame": {0: "S", 1: "S"}})

@@ -17,6 +17,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from ..models.encoded import Encoded, Referred
 from ..models.head import Head
 from ..models.motion import Motion, Retarget
 from ..models.released import STUDENT, WATERMARK
@@ -25,6 +26,7 @@ from ..models.watermark import load_watermark
 from ..runtime.errors import VivantError
 from ..runtime.faces import find_faces
 from ..runtime.images import load_photo
+from ..runtime.portrait import ALL
 from ..runtime.session import Bundle, Tensors
 from ..runtime.tracks import MotionTrack
 from .frames import Frame, make_frames
@@ -204,13 +206,19 @@ def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray, seed
     other = {"image": np.ascontiguousarray(photo[:, ::-1]), "landmarks": face.landmarks * mirror[0] + mirror[1]}
     region = compare("head", {"landmarks": face.landmarks})["region"]
     matte = bundle.graph("matte")({"image": photo, "region": region})["matte"]
-    for size in (256, 512):
+    for size, photos in ((256, 1), (512, 2)):
         feeds = {"image": photo, "landmarks": face.landmarks, "region": region, "matte": matte}
         feeds["size"] = np.array(size, np.int64)
         encoded = compare("encode", feeds)
-        compare("refer", other | {"mouth": encoded["mouth"], "points": encoded["points"]})
         with torch.no_grad():
-            reference = compare.modules["encode"](*(torch.tensor(value) for value in feeds.values()))
+            reference = Encoded(*compare.modules["encode"](*(torch.tensor(value) for value in feeds.values())))
+        if photos > 1:
+            more = compare("refer", other | {name: encoded[name] for name in Referred._fields})
+            encoded |= {name.removeprefix(ALL): value for name, value in more.items()}
+            with torch.no_grad():
+                known = (getattr(reference, name) for name in Referred._fields)
+                referred = compare.modules["refer"](*(torch.tensor(value) for value in other.values()), *known)
+            reference = reference._replace(**referred._asdict())
         for target in _targets(bundle, compare, face.landmarks, seeds):
             inputs = {name: encoded[name] for name in ENCODED_NAMES}
             frame = compare("render", {**inputs, "target": target})["frame"]

@@ -12,6 +12,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
+from ..runtime.portrait import ALL
 from .options import Precision
 from .signatures import TENSORS
 
@@ -49,7 +50,7 @@ def replace_folder(new: Path, output: Path) -> None:
 def _tensor(graph: str, value: onnx.ValueInfoProto) -> dict[str, Any]:
     kind = value.type.tensor_type
     shape = [d.dim_param or d.dim_value for d in kind.shape.dim]
-    meaning = TENSORS.get(f"{graph}.{value.name}") or TENSORS[value.name]
+    meaning = TENSORS.get(f"{graph}.{value.name}") or TENSORS[value.name.removeprefix(ALL)]
     described: Mapping[str, Any] = {"unit": meaning.unit, "range": [meaning.low, meaning.high]}
     return {
         "name": value.name,

@@ -96,8 +96,8 @@ def both_eyes(landmarks: Tensor) -> Tensor:
 def eye_frames(pair: Tensor, config: PatchConfig = EYE) -> PatchFrame:
     """The frames of the right and the left eyes, as `eye_frame` gives them; pair [2N, 478, 2] from `both_eyes`."""
     x_axis, distance = _eye_axis(pair)  # of the left eyes it points the other way: their frames are mirrored
-    turn = torch.tensor([[1.0], [-1.0]], device=pair.device).repeat_interleave(len(pair) // 2, 0)
-    y_axis = torch.stack([-x_axis[:, 1], x_axis[:, 0]], -1) * turn
+    turn = torch.tensor([1.0, -1.0], device=pair.device).reshape(2, 1, 1)
+    y_axis = (torch.stack([-x_axis[:, 1], x_axis[:, 0]], -1).reshape(2, -1, 2) * turn).reshape(-1, 2)
     half = 0.5 * config.side * distance
     return PatchFrame(0.5 * (pair[:, 33] + pair[:, 133]), torch.stack([x_axis * half, y_axis * half], 1))
 
@@ -106,33 +106,43 @@ def mouth_flow(source: Tensor, target: Tensor) -> Tensor:
     """Backward flow inside the mouth's patch, in two layers: the lips, and smoothly what lies between them.
 
     A fine soft assignment tears between the lips, where there is nothing to assign; the painter would have to undo it.
-    source, target [B, 478, 2] in patch coordinates; [B, 2, n, n].
+    source [N·K, 478, 2], target [N, 478, 2] in patch coordinates; [N·K, 2, n, n].
     """
     opening = F.avg_pool2d(fill_polygon(target[:, lm.LIPS_INNER], MOUTH.size), 3, 1, 1)
     lips = assigned_flow(MOUTH, MOUTH.sigma, source[:, anchors.MOUTH], target[:, anchors.MOUTH])
     inside = assigned_flow(MOUTH, INSIDE_SIGMA, source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
-    return torch.lerp(lips, inside, opening)
+    return _lerp(lips, inside, opening)
 
 
-def eye_flow(source: Tensor, target: Tensor, left: bool) -> Tensor:
+def eye_flow(source: Tensor, target: Tensor) -> Tensor:
     """Backward flow inside an eye's patch, in two layers: the lids, and the eyeball behind the target's opening.
 
     An eyeball that turns takes no lid with it, and a lid that closes no iris: one flow for both would tear.
-    source, target [B, 478, 2] in patch coordinates; [B, 2, n, n].
+    source [N·K, 478, 2], target [N, 478, 2] in patch coordinates, all named as right eyes; [N·K, 2, n, n].
     """
-    lids = anchors.LEFT_LIDS if left else anchors.RIGHT_LIDS
-    ball = anchors.LEFT_EYEBALL if left else anchors.RIGHT_EYEBALL
-    opening = fill_polygon(target[:, lm.LEFT_EYE if left else lm.RIGHT_EYE], EYE.size)
-    opening = F.avg_pool2d(opening, 3, 1, 1)
+    lids, ball = anchors.RIGHT_LIDS, anchors.RIGHT_EYEBALL
+    opening = F.avg_pool2d(fill_polygon(target[:, lm.RIGHT_EYE], EYE.size), 3, 1, 1)
     lid_flow = assigned_flow(EYE, EYE.sigma, source[:, lids], target[:, lids])
-    return torch.lerp(lid_flow, assigned_flow(EYE, EYEBALL_SIGMA, source[:, ball], target[:, ball]), opening)
+    ball_flow = assigned_flow(EYE, EYEBALL_SIGMA, source[:, ball], target[:, ball])
+    return _lerp(lid_flow, ball_flow, opening)
 
 
 def assigned_flow(config: PatchConfig, sigma: float, source: Tensor, target: Tensor) -> Tensor:
-    """Backward flow that takes anchors from target to source [B, A, 2], patch coordinates: [B, 2, n, n]."""
-    raster = (config.flow_size, config.flow_size)
-    flow = assigned(pixel_grid(config.flow_size, source.device), target, source - target, sigma).unflatten(2, raster)
+    """Backward flows that take anchors from target [N, A, 2] to K sources each [N·K, A, 2]: [N·K, 2, n, n].
+
+    All of a target's sources share its assignment: a further photo costs one more pair of rows of a product.
+    """
+    people, count, size = target.shape[0], target.shape[1], config.flow_size
+    moved = source.reshape(people, -1, count, 2) - target.unsqueeze(1)
+    values = moved.transpose(1, 2).reshape(people, count, -1)  # [N, A, K · 2]
+    flow = assigned(pixel_grid(size, source.device), target, values, sigma).reshape(-1, 2, size, size)
     return F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def _lerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
+    """Between what is told of N·K photos [N·K, C, n, n], by a weight of N people [N, 1, n, n]."""
+    each = (weight.shape[0], -1, *start.shape[1:])
+    return torch.lerp(start.reshape(each), end.reshape(each), weight.unsqueeze(1)).reshape(-1, *start.shape[1:])
 
 
 def warp_patch(patch: Tensor, flow: Tensor) -> Tensor:
@@ -143,26 +153,14 @@ def warp_patch(patch: Tensor, flow: Tensor) -> Tensor:
 
 
 class PatchMasks(NamedTuple):
-    """condition [B, M, n, n]: what the painter is told; region [B, 1, n, n]: where it may paint; hidden [B, 1, n, n]:
-    the share of the warp that gives way to a plain dark. None of them is learned: learned ones collapse to "all warp".
+    """condition [N, 2, n, n]: what the painter is told of the target; region [N, 1, n, n]: where it may paint; hidden
+    [N·K, 1, n, n]: the share of each warp that gives way to a plain dark, None for eyes. None of them is learned:
+    learned ones collapse to "all warp".
     """
 
     condition: Tensor
     region: Tensor
-    hidden: Tensor
-
-
-def cover_hidden(warped: Tensor, cover: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """Replace what geometry cannot bring: a warp into an opened mouth shows stretched lips.
-
-    Args:
-        warped: [B, 3, n, n] 0..1. cover: what replaces it, see `mouth_inside`. hidden: [B, 1, n, n].
-
-    Returns:
-        the picture with the hidden part replaced, and the part that replaces it, both [B, 3, n, n].
-    """
-    part = hidden * cover
-    return warped * (1.0 - hidden) + part, part
+    hidden: Tensor | None
 
 
 def mouth_gap(lips: Tensor) -> Tensor:
@@ -172,26 +170,25 @@ def mouth_gap(lips: Tensor) -> Tensor:
 
 
 def opened(source: Tensor, target: Tensor) -> Tensor:
-    """1 where the target's mouth is open and the source's is not, 0 where the source's shows enough: [B, 1, 1, 1].
+    """1 where the target's mouth is open and the source's is not, 0 where the source's shows enough: [N·K, 1, 1, 1].
 
-    source, target: inner lips [B, 20, 2]."""
-    return ((0.75 - mouth_gap(source) / (mouth_gap(target) + 1e-3)) * 2.0).clamp(0.0, 1.0).reshape(-1, 1, 1, 1)
+    Inner lips: source [N·K, 20, 2], target [N, 20, 2]."""
+    ratio = mouth_gap(source).reshape(target.shape[0], -1) / (mouth_gap(target)[:, None] + 1e-3)
+    return ((0.75 - ratio) * 2.0).clamp(0.0, 1.0).reshape(-1, 1, 1, 1)
 
 
-def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size, own: Tensor | None = None) -> PatchMasks:
-    """Channels: source's inner lips, target's inner, target's outer.
+def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> PatchMasks:
+    """Channels: the target's inner lips, its outer lips.
 
-    Args:
-        source, target: [B, 478, 2] in patch coordinates.
-        own: the source's channel [B, 1, n, n], where it was drawn before.
+    source [N·K, 478, 2], target [N, 478, 2] in patch coordinates.
     """
     rings = [target[:, lm.LIPS_INNER], target[:, lm.LIPS_OUTER]]
     filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 2, size, size)
-    own = fill_polygon(source[:, lm.LIPS_INNER], size) if own is None else own
     # Folds and shadows around the lips move with them: about a tenth of the eye distance belongs to the mouth.
     region = dilate_and_feather(filled[:, 1:], 10, 4) * patch_window(size, source.device)
-    hidden = F.avg_pool2d(filled[:, :1], 3, 1, 1) * opened(source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
-    return PatchMasks(torch.cat([own, filled], 1), region, hidden)
+    missing = opened(source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER]).reshape(target.shape[0], -1, 1, 1)
+    hidden = F.avg_pool2d(filled[:, :1], 3, 1, 1) * missing  # [N, K, n, n]
+    return PatchMasks(filled, region, hidden.reshape(-1, 1, size, size))
 
 
 def patch_window(size: int, device: torch.device) -> Tensor:
@@ -200,16 +197,13 @@ def patch_window(size: int, device: torch.device) -> Tensor:
     return ((0.98 - radius) / 0.3).clamp(0.0, 1.0)
 
 
-def eye_masks(
-    source: Tensor, target: Tensor, size: int = EYE.size, left: bool = False, own: Tensor | None = None
-) -> PatchMasks:
-    """Channels: source's eye opening and iris, target's opening and iris. Arguments as for `mouth_masks`."""
-    window = patch_window(size, source.device).expand(source.shape[0], -1, -1, -1)
-    own = eye_shape(source, size, left) if own is None else own
-    return PatchMasks(torch.cat([own, eye_shape(target, size, left)], 1), window, torch.zeros_like(window))
+def eye_masks(target: Tensor, size: int = EYE.size) -> PatchMasks:
+    """Channels: the target's eye opening, its iris. target [N, 478, 2] in patch coordinates, named as a right eye."""
+    window = patch_window(size, target.device).expand(target.shape[0], -1, -1, -1)
+    return PatchMasks(eye_shape(target, size), window, None)
 
 
-def eye_shape(points: Tensor, size: int, left: bool) -> Tensor:
+def eye_shape(points: Tensor, size: int, left: bool = False) -> Tensor:
     """Masks of an eye's opening and of its iris: [B, 478, 2] in patch coordinates → [B, 2, n, n]."""
     ring, iris = (lm.LEFT_EYE, lm.LEFT_IRIS) if left else (lm.RIGHT_EYE, lm.RIGHT_IRIS)
     rim = points[:, iris[1:]] - points[:, iris[:1]]
@@ -217,20 +211,16 @@ def eye_shape(points: Tensor, size: int, left: bool) -> Tensor:
     return torch.cat([fill_polygon(points[:, ring], size), disc], 1)
 
 
-def head_slopes(landmarks: Tensor, left: bool = False) -> Tensor:
+def head_slopes(landmarks: Tensor) -> Tensor:
     """How far the head is turned, read off depth: yaw and pitch as slopes, 0 for a face looking into the camera.
 
-    Args:
-        landmarks: [B, 478, 3], any isotropic unit. left: a left eye's patch is mirrored, and its yaw with it.
-
-    Returns:
-        [B, 2].
+    landmarks: [B, 478, 3], any isotropic unit; [B, 2].
     """
     corners = landmarks[:, 263] - landmarks[:, 33]
     distance = (corners.square().sum(-1) + 1e-12).sqrt()
     yaw = (landmarks[:, 454, 2] - landmarks[:, 234, 2]) / distance
     pitch = (landmarks[:, 152, 2] - landmarks[:, 10, 2]) / distance
-    return torch.stack([-yaw if left else yaw, pitch], -1)
+    return torch.stack([yaw, pitch], -1)
 
 
 class Painted(NamedTuple):
@@ -263,16 +253,17 @@ class PatchPainter(nn.Module):
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, warped: Tensor, source: Tensor, masks: PatchMasks, slopes: Tensor) -> Painted:
-        """warped, source [B, 3, n, n] 0..1; slopes [B, 4]: `head_slopes` of the source, then of the target."""
-        x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, masks.condition], 1)))
+    def forward(self, warped: Tensor, source: Tensor, condition: Tensor, region: Tensor, slopes: Tensor) -> Painted:
+        """warped, source [B, 3, n, n] 0..1; condition [B, M, n, n]: shapes of the source's opening, then the target's;
+        region [B, 1, n, n]: where it may paint; slopes [B, 4]: `head_slopes` of the source, then of the target."""
+        x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, condition], 1)))
         x1 = self.down1(x0)
         x = self.down2(x1) + self.turned(slopes)[:, :, None, None]
         x = self.mix0(self.up0(self.mix1(self.up1(x, x1)), x0))
         out = torch.tanh(self.head(x).float())
         shift = F.interpolate(out[:, 12:], scale_factor=2.0, mode="bilinear", align_corners=False)
         add = keep_grey(F.pixel_shuffle(out[:, :12], 2), source)
-        return Painted(add * masks.region, shift * (masks.region * MAX_SHIFT))
+        return Painted(add * region, shift * (region * MAX_SHIFT))
 
 
 def keep_grey(painted: Tensor, source: Tensor) -> Tensor:

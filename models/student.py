@@ -1,8 +1,8 @@
 """The student: one photo, encoded once, rendered once per frame from target landmarks.
 
-photo ── encode ──> texture, features, plate, patches
+photo ── encode ──> texture, features, plate, patches <── refer ── more photos of the person
 target landmarks ── refiner ──> flow, matte, shade (64 × 64)
-                 ── painters ─> mouth and eye tiles (face-aligned)
+                 ── lending, painters ─> mouth and eye tiles (face-aligned)
 compose at 256 × 256, then warp the photo's own pixels at full size.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -21,10 +20,18 @@ from torch.nn import functional as F
 
 from .anchors import FACE
 from .compose import Maps, background_plate, blend, border_window, double_texture, render_doubled, resized
+from .encoded import Encoded, Moved, Referred
 from .geometry import normalise_points, pixel_grid, sample
-from .landmarks import LIPS_INNER
 from .layers import fold_norms
-from .mouth_inside import MouthReference, in_the_light_of, seen_inside
+from .lending import (
+    EYE_KIND,
+    MOUTH_KIND,
+    Patches,
+    compared,
+    in_its_light,
+    paint_patch,
+    shapes_of,
+)
 from .patch import (
     EYE,
     MOUTH,
@@ -32,19 +39,10 @@ from .patch import (
     PatchFrame,
     PatchPainter,
     both_eyes,
-    cover_hidden,
-    eye_flow,
     eye_frames,
-    eye_masks,
-    eye_shape,
     head_slopes,
-    mouth_flow,
     mouth_frame,
-    mouth_gap,
-    mouth_masks,
-    warp_patch,
 )
-from .polygon import fill_polygon
 from .refiner import FlowRefiner, RefinerConfig
 from .released import checked
 from .tiles import Tile, place, tile_of
@@ -52,56 +50,6 @@ from .tiles import Tile, place, tile_of
 FIRST_WIDTHS = (32, 64, 96, 128)  # of the refiner in files that do not state them
 FIRST_PAINTERS = {"mouth": (32, 64, 96), "eye": (24, 48, 64)}  # the same of the painters
 _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
-
-
-class Encoded(NamedTuple):
-    """What `render` needs of a photo. All float32; S is the rendered size.
-
-    texture [1, 3, 2S − 1, 2S − 1] about 0..1 (see `double_texture`); alpha [1, 1, S, S] 0..1, fades out at the square's
-    border; features [1, 28, 64, 64] (RGB, matte, learnt);
-    plate [1, 3, 64, 64]; points [1, 478, 3] normalised landmarks; square [4] the region, pixels; mouth [1, 3, 96, 96];
-    eyes [2, 3, 64, 64] (right, left, the left one mirrored); mouth_mask [1, 1, 96, 96]; eye_mask [2, 2, 64, 64];
-    reference_mouth [1, 3, 96, 96], reference_lips [1, 20, 2]: its own mouth, or what `refer` took from another photo.
-    """
-
-    texture: Tensor
-    alpha: Tensor
-    features: Tensor
-    plate: Tensor
-    points: Tensor
-    square: Tensor
-    mouth: Tensor
-    eyes: Tensor
-    mouth_mask: Tensor
-    eye_mask: Tensor
-    reference_mouth: Tensor
-    reference_lips: Tensor
-
-
-class Moved(NamedTuple):
-    """Motion of N squares before its parts are put together.
-
-    coarse: maps at 64 × 64. mouth: N tiles; eyes: 2N, right ones first. matte: [N, 1, 64, 64], share of person.
-    """
-
-    coarse: Maps
-    mouth: Tile
-    eyes: Tile
-    matte: Tensor
-
-    def maps(self) -> Maps:
-        """Put together, N leading. For training: tiles are placed one square after the other."""
-        count, gpu = len(self.matte), self.matte.device.type != "cpu"
-        each = [
-            place(
-                Maps(*(part[i : i + 1] for part in self.coarse)),
-                self.mouth.chosen([i]),
-                self.eyes.chosen([i, count + i]),
-                whole=gpu,  # which would wait for a computed place
-            )
-            for i in range(count)
-        ]
-        return Maps(*(torch.cat(parts) for parts in zip(*each, strict=True)))
 
 
 def sample_photo(photo: Tensor, where: Tensor, pixels_per_step: Tensor) -> Tensor:
@@ -148,18 +96,15 @@ class Student(nn.Module):
         square = self._cut(photo, region, size)
         small = F.avg_pool2d(self._cut(photo, region, 256), 2)
         points = normalise_points(landmarks.unsqueeze(0), region.unsqueeze(0))
-        pixels = landmarks[None, :, :2]
-        places = eye_frames(both_eyes(pixels))
-        eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in places)), EYE.size) for i in (0, 1)]
-        mouth = self._cut_patch(photo, mouth_frame(pixels), MOUTH.size)
-        return self._encoded(square, small, F.avg_pool2d(matte, 2), points, region, mouth, torch.cat(eyes))
+        return self._encoded(square, small, F.avg_pool2d(matte, 2), points, region, *self._patches(photo, landmarks))
 
-    def encode_squares(self, pictures: Tensor, mattes: Tensor, points: Tensor) -> Encoded:
-        """`encode` for N squares that are cut already, all at once; of what `Encoded` describes, N lead (eyes: N right
-        ones, then N left ones).
+    def encode_squares(self, pictures: Tensor, mattes: Tensor, points: Tensor, photos: int = 1) -> Encoded:
+        """`encode` and `refer` for squares that are cut already, of N people at once; of what `Encoded` describes, N
+        lead, or N · K (eyes: right ones, then left ones), a person's photos in a row.
 
         Args:
-            pictures: [N, 3, S, S] 0..1. mattes: [N, 1, 128, 128]. points: [N, 478, 3] normalised to the squares.
+            pictures: [N·K, 3, S, S] 0..1. mattes: [N·K, 1, 128, 128]. points: [N·K, 478, 3] normalised to the squares.
+            photos: K of each person, the one that is animated first.
         """
         flat = points[..., :2]
         pair = both_eyes(flat)
@@ -171,14 +116,20 @@ class Student(nn.Module):
             )
         )
         whole = torch.tensor([0.0, 0.0, 2.0, 0.0], device=pictures.device)  # normalised coordinates as they are
-        return self._encoded(pictures, resized(pictures, 128), mattes, points, whole, mouth, eyes)
+        main = pictures[::photos]
+        encoded = self._encoded(main, resized(main, 128), mattes[::photos], points, whole, mouth, eyes)
+        if photos == 1:
+            return encoded
+        mouth, mouth_unlike = compared(MOUTH_KIND, mouth, mouth_frame(flat).to_patch(flat), photos)
+        eyes, eyes_unlike = compared(EYE_KIND, eyes, eye_frames(pair).to_patch(pair), photos)
+        unlike = torch.stack([mouth_unlike, eyes_unlike.reshape(2, -1).mean(0)])
+        return encoded._replace(mouth=mouth, eyes=eyes, unlike=unlike)
 
     def _encoded(
         self, square: Tensor, small: Tensor, matte: Tensor, points: Tensor, region: Tensor, mouth: Tensor, eyes: Tensor
     ) -> Encoded:
-        """The squares at full size and, with their mattes, at 128 pixels; mouths and eyes cut from them."""
+        """The squares at full size and, with their mattes, at 128 pixels; mouths and eyes cut from all photos."""
         flat = points[..., :2]
-        own_mouth = mouth_frame(flat).to_patch(flat)
         pair = both_eyes(flat)
         window = border_window(64, square.device).sqrt()
         return Encoded(
@@ -190,29 +141,38 @@ class Student(nn.Module):
             region.reshape(4),
             mouth,
             eyes,
-            fill_polygon(own_mouth[:, LIPS_INNER], MOUTH.size),
-            eye_shape(eye_frames(pair).to_patch(pair), EYE.size, left=False),
-            mouth,
-            own_mouth[:, LIPS_INNER],
+            shapes_of(MOUTH_KIND, mouth_frame(flat).to_patch(flat)),
+            shapes_of(EYE_KIND, eye_frames(pair).to_patch(pair)),
+            points.new_zeros(2, len(points)),
         )
 
-    def refer(self, photo: Tensor, landmarks: Tensor, mouth: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What another photo of the same person tells of the inside of the mouth.
+    def refer(self, photo: Tensor, landmarks: Tensor, known: Referred) -> Referred:
+        """Take one more photo of the person.
 
         Args:
-            photo: [1, 3, H, W] 0..1. landmarks: [478, 3] pixels. mouth, points: of the main photo, see `Encoded`.
-
-        Returns:
-            `reference_mouth` and `reference_lips`, to be put in the place of the main photo's, and how suitable they
-            are []: how far the lips are apart, less what the head is turned otherwise.
+            photo: [1, 3, H, W] 0..1. landmarks: [478, 3] pixels. known: of the photos so far, see `Encoded`.
         """
-        pixels = landmarks[None, :, :2]
-        frame = mouth_frame(pixels)
-        own, main = frame.to_patch(pixels), mouth_frame(points[..., :2]).to_patch(points[..., :2])
-        picture = in_the_light_of(self._cut_patch(photo, frame, MOUTH.size), own, mouth, main)
-        turned = (head_slopes(landmarks[None]) - head_slopes(points)).abs().sum()
-        lips = own[:, LIPS_INNER]
-        return picture, lips, mouth_gap(lips)[0] * (1.0 - turned).clamp_min(0.0)
+        mouth, eyes = self._patches(photo, landmarks)
+        scale = (landmarks[263] - landmarks[33]).square().sum().sqrt()
+        points = ((landmarks - landmarks[2]) / (2.0 * scale)).unsqueeze(0)  # about -1..1; any isotropic unit would do
+        flat, main = points[..., :2], known.points[:1, :, :2]
+        own, theirs = mouth_frame(flat).to_patch(flat), mouth_frame(main).to_patch(main)
+        mouth, unlike = in_its_light(MOUTH_KIND, mouth, own, known.mouth[:1], theirs)
+        masks, differences = [shapes_of(MOUTH_KIND, own)], [unlike]
+        pair, main_pair = both_eyes(flat), both_eyes(main)
+        own, theirs = eye_frames(pair).to_patch(pair), eye_frames(main_pair).to_patch(main_pair)
+        banks = known.eyes.reshape(2, -1, 3, EYE.size, EYE.size), known.eye_mask.reshape(2, -1, 2, EYE.size, EYE.size)
+        eyes, unlike = in_its_light(EYE_KIND, eyes, own, banks[0][:, 0], theirs)
+        masks.append(shapes_of(EYE_KIND, own))
+        differences.append(unlike.mean(0, keepdim=True))
+        return Referred(
+            torch.cat([known.points, points]),
+            torch.cat([known.mouth, mouth]),
+            torch.cat([banks[0], eyes.unsqueeze(1)], 1).reshape(-1, 3, EYE.size, EYE.size),
+            torch.cat([known.mouth_mask, masks[0]]),
+            torch.cat([banks[1], masks[1].unsqueeze(1)], 1).reshape(-1, 2, EYE.size, EYE.size),
+            torch.cat([known.unlike, torch.stack(differences)], 1),
+        )
 
     def forward(self, encoded: Encoded, target: Tensor) -> Tensor:
         """One frame. target [478, 3] photo pixels → [1, 4, S, S] RGBA, 0..1, not clamped."""
@@ -232,9 +192,12 @@ class Student(nn.Module):
 
     def move(self, encoded: Encoded, points: Tensor) -> Moved:
         """What the networks say of targets [N, 478, 3] (normalised), one for each photo of `encoded`."""
-        motion = self.refiner(encoded.features, encoded.points[:, FACE], points[:, FACE])
+        main = encoded.points.reshape(len(points), -1, *points.shape[1:])[:, 0]
+        motion = self.refiner(encoded.features, main[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
-        return Moved(coarse, self._mouth_tile(encoded, points), self._eye_tiles(encoded, points), motion.matte)
+        return Moved(
+            coarse, self._mouth_tile(encoded, main, points), self._eye_tiles(encoded, main, points), motion.matte
+        )
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
         # A traced size is a tensor, which torch's types do not know.
@@ -246,27 +209,28 @@ class Student(nn.Module):
         step = frame.axes[0, 0].square().sum().sqrt() * (2.0 / size)
         return sample_photo(photo, where, step)
 
-    def _mouth_tile(self, encoded: Encoded, target: Tensor) -> Tile:
-        before, after = mouth_frame(encoded.points[..., :2]), mouth_frame(target[..., :2])
-        p, q = before.to_patch(encoded.points[..., :2]), after.to_patch(target[..., :2])
-        flow = mouth_flow(p, q)
-        masks = mouth_masks(p, q, own=encoded.mouth_mask)
-        slopes = torch.cat([head_slopes(encoded.points), head_slopes(target)], 1)
-        reference = MouthReference(encoded.reference_mouth, encoded.reference_lips)
-        inside = seen_inside(reference, encoded.mouth, p[:, LIPS_INNER], q[:, LIPS_INNER])
-        warped, covered = cover_hidden(warp_patch(encoded.mouth, flow), inside, masks.hidden)
-        painted = self.mouth(warped, encoded.mouth, masks, slopes)
-        return tile_of(flow + painted.shift, painted.add + covered, masks, before, after)
+    def _patches(self, photo: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """mouth [1, 3, 96, 96] and eyes [2, 3, 64, 64] of a photo; landmarks [478, 3] pixels."""
+        pixels = landmarks[None, :, :2]
+        places = eye_frames(both_eyes(pixels))
+        eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in places)), EYE.size) for i in (0, 1)]
+        return self._cut_patch(photo, mouth_frame(pixels), MOUTH.size), torch.cat(eyes)
 
-    def _eye_tiles(self, encoded: Encoded, target: Tensor) -> Tile:
-        own, now = both_eyes(encoded.points), both_eyes(target)
-        before, after = eye_frames(own[..., :2]), eye_frames(now[..., :2])
-        p, q = before.to_patch(own[..., :2]), after.to_patch(now[..., :2])
-        flow = eye_flow(p, q, left=False)
-        masks = eye_masks(p, q, own=encoded.eye_mask)
-        slopes = torch.cat([head_slopes(own), head_slopes(now)], 1)
-        painted = self.eye(warp_patch(encoded.eyes, flow), encoded.eyes, masks, slopes)
-        return tile_of(flow + painted.shift, painted.add, masks, before, after)
+    def _mouth_tile(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:
+        flat = encoded.points[..., :2]
+        own = mouth_frame(flat).to_patch(flat)
+        before, after = mouth_frame(main[..., :2]), mouth_frame(target[..., :2])
+        patches = Patches(encoded.mouth, encoded.mouth_mask, own, head_slopes(encoded.points), encoded.unlike[0])
+        painted = paint_patch(self.mouth, MOUTH_KIND, patches, after.to_patch(target[..., :2]), head_slopes(target))
+        return tile_of(painted, before, after)
+
+    def _eye_tiles(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:
+        pair, now = both_eyes(encoded.points), both_eyes(target)
+        own = eye_frames(pair[..., :2]).to_patch(pair[..., :2])
+        before, after = eye_frames(both_eyes(main)[..., :2]), eye_frames(now[..., :2])
+        patches = Patches(encoded.eyes, encoded.eye_mask, own, head_slopes(pair), encoded.unlike[1].repeat(2))
+        painted = paint_patch(self.eye, EYE_KIND, patches, after.to_patch(now[..., :2]), head_slopes(now))
+        return tile_of(painted, before, after)
 
 
 def save_student(student: Student, path: Path, record: str) -> None:

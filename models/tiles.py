@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from .compose import Maps, border_window, upsample
 from .geometry import pixel_axis, pixel_grid
-from .patch import EYE, MOUTH, PatchFrame, PatchMasks
+from .lending import PaintedPatch
+from .patch import EYE, MOUTH, PatchFrame
 
 MAP_SIZE = 256  # raster on which motion and patches are put together
 PLACED = 160  # of it, what holds mouth and eyes: 2.5 eye distances of the photo on a side; they take 1.8 or less
@@ -31,8 +32,9 @@ class Tile(NamedTuple):
         return Tile(self.maps[which], PatchFrame(*(part[which] for part in self.frame)))
 
 
-def tile_of(flow: Tensor, painted: Tensor, masks: PatchMasks, before: PatchFrame, after: PatchFrame) -> Tile:
+def tile_of(painted: PaintedPatch, before: PatchFrame, after: PatchFrame) -> Tile:
     """Patch coordinates → the square's: where the tile's pixels look in the source minus where they are."""
+    flow = painted.flow
     size = flow.shape[-1]
     grid = pixel_grid(size, flow.device)
     # before.from_patch(grid + flow) - after.from_patch(grid), with the planes leading
@@ -40,8 +42,8 @@ def tile_of(flow: Tensor, painted: Tensor, masks: PatchMasks, before: PatchFrame
     moved = (before.axes.transpose(1, 2) @ flow.flatten(2) + turned).unflatten(2, (size, size))
     # Fade to nothing at the tile's border, or neighbours in the atlas would bleed in.
     fade = ((1.0 - grid.abs().amax(-1)) * 12.0).clamp(0.0, 1.0).reshape(1, 1, size, size)
-    cover = masks.region * fade
-    return Tile(torch.cat([moved * cover, painted * fade, cover, masks.hidden * fade], 1), after)
+    cover = painted.region * fade
+    return Tile(torch.cat([moved * cover, painted.add * fade, cover, painted.hidden * fade], 1), after)
 
 
 def place(coarse: Maps, mouth: Tile, eyes: Tile, whole: bool) -> Maps:

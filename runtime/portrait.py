@@ -11,6 +11,7 @@ from .stopwatch import Stopwatch
 from .tracks import MotionFrame
 
 MAX_SIZE = 1024
+ALL = "all_"  # begins the names of what `refer` gives: its inputs, of one photo more
 
 
 class Portrait:
@@ -22,7 +23,8 @@ class Portrait:
         face: the face in it.
         size: pixels on a side of the rendered square; None takes the square's own size in the photo, up to 1024.
         watch: measures the stages.
-        others: more photos of the same person with the face in each. One that shows an open mouth lends its inside.
+        others: more photos of the same person with the face in each. Mouth and eyes are taken, frame by frame, from the
+            photos that come nearest to it.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Portrait:
             )
         if others:
             with watch("refer"):
-                encoded |= most_suitable(bundle, encoded, [(other, face.landmarks) for other, face in others])
+                encoded |= refer(bundle, encoded, [(other, face.landmarks) for other, face in others])
         return_freed_memory()
         render = bundle.graph("render")
         missing = [name for name in render.inputs if name != "target" and name not in encoded]
@@ -105,15 +107,15 @@ class Portrait:
             canvas[window] = picture[inside]
 
 
-def most_suitable(bundle: Bundle, encoded: Tensors, others: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tensors:
-    """What `render` takes from the one of the other photos that shows most of the inside of the mouth.
+def refer(bundle: Bundle, encoded: Tensors, others: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tensors:
+    """What `encode` gave for the photo that is animated, with more photos of the person.
 
     Args:
-        encoded: what `encode` gave for the photo that is animated.
-        others: at least one; uint8 RGB [H, W, 3] and the face's landmarks float32 [478, 3] in it.
+        encoded: what `encode` gave. others: uint8 RGB [H, W, 3] and the face's landmarks float32 [478, 3] in it.
     """
-    own = {name: encoded[name] for name in ("mouth", "points")}
-    refer = bundle.graph("refer")
-    found = [refer({"image": photo, "landmarks": landmarks, **own}) for photo, landmarks in others]
-    best = max(found, key=lambda one: float(one["suitability"]))
-    return {name: best[name] for name in ("reference_mouth", "reference_lips")}
+    graph = bundle.graph("refer")
+    for photo, landmarks in others:
+        known = {name: encoded[name] for name in graph.inputs if name in encoded}
+        more = graph({"image": photo, "landmarks": landmarks, **known})
+        encoded = encoded | {name.removeprefix(ALL): value for name, value in more.items()}
+    return encoded

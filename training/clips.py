@@ -104,9 +104,7 @@ class PairSampler:
         return source, int(drawn[moved.argmax()])
 
     def other(self, target: int, rng: np.random.Generator, apart: int = 8) -> int:
-        """A row of the target's scene that may show the inside of the mouth: of three drawn the widest open one, about
-        a second or more from the target where the scene is that long."""
+        """A row of the target's scene, about a second or more from the target where the scene is that long."""
         rows = np.asarray(self.stretch[target].rows)
         far = rows[np.abs(rows - target) >= apart]
-        drawn = rng.choice(far if len(far) else rows, 3)
-        return int(drawn[self.opening[drawn].argmax()])
+        return int(rng.choice(far if len(far) else rows))

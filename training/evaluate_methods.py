@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.geometry import geometry_baseline
-from ..runtime.portrait import most_suitable
+from ..runtime.portrait import refer
 from ..runtime.session import Bundle
 
 Picture = NDArray[np.uint8]
@@ -86,8 +86,7 @@ class BundledStudent:
 
     def refer(self, others: Sequence[tuple[Picture, Points]]) -> None:
         """Takes more photos of the person in the source photo, with their landmarks in pixels."""
-        if others:
-            self._code |= most_suitable(self._bundle, self._code, others)
+        self._code = refer(self._bundle, self._code, others)
 
     def frame(self, target: Points) -> Picture:
         render = self._bundle.graph("render")

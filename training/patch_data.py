@@ -15,38 +15,28 @@ from torch import Tensor
 from ..models import anchors
 from ..models import landmarks as lm
 from ..models.geometry import pixel_grid, sample
-from ..models.mouth_inside import MouthReference, in_the_light_of, plain_dark, seen_inside
-from ..models.patch import (
-    PatchConfig,
-    PatchMasks,
-    eye_flow,
-    eye_frame,
-    eye_masks,
-    head_slopes,
-    mouth_flow,
-    mouth_frame,
-    mouth_masks,
-    warp_patch,
-)
+from ..models.lending import EYE_KIND, MOUTH_KIND, Patches, compared, shapes_of
+from ..models.patch import PatchConfig, eye_flow, eye_frame, head_slopes, mouth_flow, mouth_frame, warp_patch
 from .clips import EYE_SIDE, MOUTH_SIDE, FrameCache, PairSampler
+
+MOST_PHOTOS = 4  # of one person
 
 
 class PatchBatch(NamedTuple):
-    """source, target [B, 3, n, n] 0..1; flow [B, 2, n, n] from source to target; what the painter is told; inside
-    [B, 3, n, n]: what another frame shows of the mouth's inside, None where no other is at hand."""
+    """patches: of K photos of each of B people, see `Patches`. Of the B targets: target [B, 3, n, n] 0..1, points
+    [B, 478, 2] patch coordinates, slopes [B, 2]."""
 
-    source: Tensor
+    patches: Patches
     target: Tensor
-    flow: Tensor
-    masks: PatchMasks
+    points: Tensor
     slopes: Tensor
-    inside: Tensor | None = None
 
 
 class PatchData:
     """Draws batches for one kind of patch from a cache.
 
-    photo_share: of the pairs, how many are made from photos. reference_share: of the batches, how many have `inside`.
+    photo_share: of the pairs, how many are made from photos. several_share: of the batches, how many bring 2 to 4
+    frames of each person instead of one.
     """
 
     def __init__(
@@ -56,12 +46,13 @@ class PatchData:
         split: str,
         seed: int,
         photo_share: float,
-        reference_share: float = 0.0,
+        several_share: float = 0.0,
     ) -> None:
         self.cache, self.config = cache, config
+        self.kind = MOUTH_KIND if config.kind == "mouth" else EYE_KIND
         self.rng = np.random.default_rng(seed)
-        self.reference_rng = np.random.default_rng(seed + 1)  # of its own: the pairs are the same with and without
-        self.reference_share = reference_share
+        self.several_rng = np.random.default_rng(seed + 1)  # of its own: the pairs are the same with and without
+        self.several_share = several_share
         self.video = PairSampler(cache, cache.scenes(split, "video"), self.rng)
         photos = cache.scenes(split, "photo") if photo_share else []
         self.photos = np.array([scene.rows[0] for scene in photos], dtype=np.int64)
@@ -84,55 +75,60 @@ class PatchData:
             photo = self._points(targets[:from_photos], left)
             points_target[:from_photos] = photo
             points_source[:from_photos] = self._other_expression(photo, change)
-        slopes = torch.cat([self._slopes(rows, left) for rows in (sources, targets)], 1)
         zoom, shift = self._jitter(size) if augment else (torch.ones(size, 1, 1), torch.zeros(size, 1, 2))
         source = self._pictures(sources, left, zoom, shift)
         target = self._pictures(targets, left, zoom, shift)
         points_source, points_target = (points_source - shift) / zoom, (points_target - shift) / zoom
         if from_photos:
             made = slice(0, from_photos)
-            source[made] = warp_patch(source[made], self._flow(points_target[made], points_source[made], left))
+            source[made] = warp_patch(source[made], self._flow(points_target[made], points_source[made]))
         if augment:
             source, target = self._recolour(source, target)
-        flow = self._flow(points_source, points_target, left)
-        masks = self._masks(points_source, points_target, left)
-        inside = None
-        if self.reference_rng.random() < self.reference_share:
-            films = slice(from_photos, size)  # a photo has no other
-            inside = plain_dark(source).expand_as(source).clone()
-            inside[films] = self._inside(
-                source[films], points_source[films], points_target[films], targets[films], left
-            )
-        return PatchBatch(source, target, flow, masks, slopes, inside)
+        slopes = self._slopes(sources, left)
+        main = Patches(source, shapes_of(self.kind, points_source), points_source, slopes, torch.zeros(size))
+        patches = main
+        if self.several_rng.random() < self.several_share:
+            patches = self._with_others(main, from_photos, targets, left, augment)
+        return PatchBatch(patches, target, points_target, self._slopes(targets, left))
 
-    def _inside(self, source: Tensor, before: Tensor, after: Tensor, targets: np.ndarray, left: bool) -> Tensor:
-        """What another frame of each target's film shows of the inside of its mouth: [B, 3, n, n]."""
-        rows = np.array([self.video.other(int(target), self.reference_rng) for target in targets])
-        points = self._points(rows, left)
-        gain = torch.tensor(self.reference_rng.uniform(0.8, 1.25, (len(rows), 3, 1, 1)), dtype=torch.float32)
-        picture = self._pictures(rows, left, torch.ones(len(rows), 1, 1), torch.zeros(len(rows), 1, 2))
-        picture = in_the_light_of((picture * gain).clamp(0, 1), points, source, before)
-        lips = (points[:, lm.LIPS_INNER], before[:, lm.LIPS_INNER], after[:, lm.LIPS_INNER])
-        return seen_inside(MouthReference(picture, lips[0]), source, lips[1], lips[2])
+    def _with_others(
+        self, main: Patches, from_photos: int, targets: np.ndarray, left: bool, augment: bool
+    ) -> Patches:
+        """The same people with one to three further frames of each target's film, in other light; a photo has none,
+        and stands for itself."""
+        count = int(self.several_rng.integers(2, MOST_PHOTOS + 1))
+        columns = [main]
+        for _ in range(count - 1):
+            rows = np.array([self.video.other(int(target), self.several_rng) for target in targets])
+            points = self._points(rows, left)
+            gain = torch.tensor(self.several_rng.uniform(0.8, 1.25, (len(rows), 3, 1, 1)), dtype=torch.float32)
+            still = torch.ones(len(rows), 1, 1), torch.zeros(len(rows), 1, 2)
+            pictures = self._pictures(rows, left, *still)
+            if augment:
+                pictures = (pictures * gain).clamp(0, 1)
+            other = Patches(pictures, shapes_of(self.kind, points), points, self._slopes(rows, left), main.unlike)
+            if from_photos:
+                both = zip(main, other, strict=True)
+                other = Patches(*(torch.cat([a[:from_photos], b[from_photos:]]) for a, b in both))
+            columns.append(other)
+        together = [torch.stack(parts, 1).flatten(0, 1) for parts in zip(*columns, strict=True)]
+        pictures, unlike = compared(self.kind, together[0], together[2], count)
+        return Patches(pictures, together[1], together[2], together[3], unlike)
 
-    def _masks(self, before: Tensor, after: Tensor, left: bool) -> PatchMasks:
-        size = self.config.size
-        if self.config.kind == "mouth":
-            return mouth_masks(before, after, size)
-        return eye_masks(before, after, size, left=left)
-
-    def _flow(self, before: Tensor, after: Tensor, left: bool) -> Tensor:
-        return mouth_flow(before, after) if self.config.kind == "mouth" else eye_flow(before, after, left)
+    def _flow(self, before: Tensor, after: Tensor) -> Tensor:
+        return (mouth_flow if self.config.kind == "mouth" else eye_flow)(before, after)
 
     def _points(self, rows: np.ndarray, left: bool) -> Tensor:
         points = torch.from_numpy(self.cache.landmarks[rows, :, :2])
-        if self.config.kind == "eye":
-            return eye_frame(points, left).to_patch(points)
+        if self.config.kind == "eye":  # a left one is mirrored, and named as a right one
+            points = eye_frame(points, left).to_patch(points)
+            return points[:, lm.MIRROR] if left else points
         points = mouth_frame(points).to_patch(points)
         return points[:, lm.MIRROR] * torch.tensor([-1.0, 1.0]) if left else points
 
     def _slopes(self, rows: np.ndarray, left: bool) -> Tensor:
-        return head_slopes(torch.from_numpy(self.cache.landmarks[rows]), left)
+        landmarks = torch.from_numpy(self.cache.landmarks[rows])
+        return head_slopes(landmarks[:, lm.MIRROR] if left else landmarks)
 
     def _pictures(self, rows: np.ndarray, left: bool, zoom: Tensor, shift: Tensor) -> Tensor:
         if self.config.kind == "mouth":

@@ -3,8 +3,8 @@
     python -m vivant.training.train_patches --cache CACHE --kind mouth --output runs/mouth --steps 7000
 
 The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet of
-held-out people (source | warped | painted | mouths: painted with another frame's inside | target) and a line of metrics
-to OUTPUT/log.jsonl.
+held-out people (source | warped | painted | painted from several frames | target) and a line of metrics to
+OUTPUT/log.jsonl.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..models.discriminator import PatchDiscriminator, hinge_discriminator
-from ..models.mouth_inside import plain_dark
-from ..models.patch import EYE, MOUTH, PatchPainter, cover_hidden, warp_patch
+from ..models.lending import EYE_KIND, MOUTH_KIND, Kind, first, paint_patch
+from ..models.patch import EYE, MOUTH, PatchPainter, eye_flow, mouth_flow, warp_patch
 from ..models.student import load_student
 from .checkpoint import CheckpointError, MovingAverage, load_checkpoint
 from .clips import FrameCache
@@ -37,7 +38,7 @@ class PatchTraining:
     initial: a checkpoint whose networks (not optimisers) the run starts from; empty: from scratch.
     widths: channels per level of the painter; None: the kind's own. teacher: a student's weights to distil from;
     teacher_until: the share of the run over which the teacher's weight falls to 0.
-    reference_share: of the batches of mouths, how many come with a second frame that may show what the source hides.
+    several_share: of the batches, how many bring 2 to 4 frames of each person.
     """
 
     kind: str = "mouth"
@@ -51,7 +52,7 @@ class PatchTraining:
     weight_features: float = 1.5
     weight_adversarial: float = 0.1
     photo_share: float = 0.08
-    reference_share: float = 0.5
+    several_share: float = 0.5
     widths: tuple[int, int, int] | None = None
     teacher: str = ""
     weight_teacher: float = 10.0
@@ -67,14 +68,27 @@ def region_l1(a: Tensor, b: Tensor, region: Tensor) -> Tensor:
     return ((a - b).abs().mean(1, keepdim=True) * region).sum() / region.sum().clamp_min(1.0)
 
 
-def paint(painter: nn.Module, batch: PatchBatch) -> Tensor:
-    """The painted patch: [B, 3, n, n], not clamped."""
-    hidden = batch.masks.hidden
-    cover = plain_dark(batch.source) if batch.inside is None else batch.inside
-    warped, _ = cover_hidden(warp_patch(batch.source, batch.flow), cover, hidden)
-    painted = painter(warped, batch.source, batch.masks, batch.slopes)
-    moved, _ = cover_hidden(warp_patch(batch.source, batch.flow + painted.shift), cover, hidden)
-    return moved + painted.add
+class Drawn(NamedTuple):
+    """picture [B, 3, n, n], not clamped; condition [B, M, n, n] and region [B, 1, n, n] as the painter got them."""
+
+    picture: Tensor
+    condition: Tensor
+    region: Tensor
+
+
+def paint(painter: PatchPainter, kind: Kind, batch: PatchBatch) -> Drawn:
+    """The painted patches."""
+    painted = paint_patch(painter, kind, batch.patches, batch.points, batch.slopes)
+    moved = warp_patch(first(batch.patches.pictures, len(batch.target)), painted.flow)
+    return Drawn(moved * (1.0 - painted.hidden) + painted.add, painted.condition, painted.region)
+
+
+def warped(kind: Kind, batch: PatchBatch) -> Tensor:
+    """What geometry alone makes of the main photos: [B, 3, n, n]."""
+    people = len(batch.target)
+    points = batch.patches.points.unflatten(0, (people, -1))[:, 0]
+    flow = (mouth_flow if kind is MOUTH_KIND else eye_flow)(points, batch.points)
+    return warp_patch(first(batch.patches.pictures, people), flow)
 
 
 class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
@@ -84,14 +98,13 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         super().__init__(output)
         torch.manual_seed(config.seed)
         self.settings = config
-        patch = MOUTH if config.kind == "mouth" else EYE
+        patch, self.kind = (MOUTH, MOUTH_KIND) if config.kind == "mouth" else (EYE, EYE_KIND)
         patch = replace(patch, widths=config.widths or patch.widths)
         self.teacher = getattr(load_student(Path(config.teacher))[0], config.kind) if config.teacher else None
-        references = config.reference_share if config.kind == "mouth" else 0.0
-        self.data = PatchData(cache, patch, "train", config.seed, config.photo_share, references)
+        self.data = PatchData(cache, patch, "train", config.seed, config.photo_share, config.several_share)
         check_people(self.data.video, cache)
         self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
-        self.painter = PatchPainter(patch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.painter: PatchPainter = PatchPainter(patch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = MovingAverage(self.painter, config.ema)
         self.optimiser = torch.optim.Adam(self.painter.parameters(), config.learning_rate, (0.5, 0.99))
@@ -100,10 +113,8 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
         looked_at = config.evaluation_batches if self.held_out.video.people else 0
         self.fixed = [self.held_out.batch(24, augment=False) for _ in range(looked_at)]
-        self.referring: list[PatchBatch] = []  # the same pairs, each with another frame
-        if references:
-            referring = PatchData(cache, patch, "heldout", 1, 0.0, 1.0)
-            self.referring = [referring.batch(24, augment=False) for _ in range(looked_at)]
+        several = PatchData(cache, patch, "heldout", 1, 0.0, 1.0)  # the same pairs, each with other frames
+        self.several = [several.batch(24, augment=False) for _ in range(looked_at)]
         if not self.resume() and config.initial:
             load_checkpoint(Path(config.initial), self.modules)
 
@@ -113,25 +124,25 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
 
     def train_step(self, batch: PatchBatch) -> dict[str, float]:
         """One update of the painter, and, late enough, of the discriminator."""
-        config, region = self.settings, batch.masks.region
+        config = self.settings
         self._set_rate()
         with torch.autocast("cpu", torch.bfloat16):
-            output = paint(self.painter, batch)
+            output, condition, region = paint(self.painter, self.kind, batch)
         losses = {"l1": region_l1(output, batch.target, region)}
         total = config.weight_l1 * losses["l1"]
         if (share := 1.0 - self.step / (config.teacher_until * config.steps)) > 0.0 and self.teacher:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                wanted = paint(self.teacher, batch)
+                wanted = paint(self.teacher, self.kind, batch).picture
             losses["teacher"] = region_l1(output, wanted, region)
             total = total + share * config.weight_teacher * losses["teacher"]
         if self.step >= config.adversarial_from * config.steps:
             # Outside the region both pictures are the true one: only what was painted is judged.
             fake = torch.lerp(batch.target, output.clamp(-0.2, 1.2), region)
-            losses["judge"] = self._train_judge(batch, fake.detach())
+            losses["judge"] = self._train_judge(batch.target, fake.detach(), condition)
             with torch.autocast("cpu", torch.bfloat16):
-                score, features = self.discriminator(fake, batch.masks.condition)
+                score, features = self.discriminator(fake, condition)
                 with torch.no_grad():
-                    _, real_features = self.discriminator(batch.target, batch.masks.condition)
+                    _, real_features = self.discriminator(batch.target, condition)
                 matched = [F.l1_loss(a.float(), b.float()) for a, b in zip(features, real_features, strict=True)]
             losses["features"] = torch.stack(matched).mean()
             losses["adversarial"] = -score.float().mean()
@@ -145,10 +156,10 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.average.update(self.painter, self.step)
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _train_judge(self, batch: PatchBatch, fake: Tensor) -> Tensor:
+    def _train_judge(self, real: Tensor, fake: Tensor, condition: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            real_score, _ = self.discriminator(batch.target, batch.masks.condition)
-            fake_score, _ = self.discriminator(fake, batch.masks.condition)
+            real_score, _ = self.discriminator(real, condition)
+            fake_score, _ = self.discriminator(fake, condition)
         loss = hinge_discriminator(real_score.float(), fake_score.float())
         self.judge_optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -161,29 +172,22 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """L1 inside the region on held-out people: warped (geometry) and painted, and painted with the inside of the
-        mouth from another frame; writes a contact sheet.
+        """L1 inside the region on held-out people: warped (geometry) and painted, and painted from several frames;
+        writes a contact sheet.
 
         Empty where nobody is held out.
         """
         if not self.fixed:
             return {}
-        painted = [paint(self.average.module, b) for b in self.fixed]
-        referring = [paint(self.average.module, b) for b in self.referring]
-        warped = [warp_patch(b.source, b.flow) for b in self.fixed]
-        pairs = list(zip(self.fixed, painted, strict=True))
-        geometry = list(zip(warped, pairs, strict=True))
-        result = {
-            "geometry": sum(float(region_l1(w, b.target, b.masks.region)) for w, (b, _) in geometry) / len(pairs),
-            "painted": sum(float(region_l1(p, b.target, b.masks.region)) for b, p in pairs) / len(pairs),
-        }
-        b, p = pairs[0]
-        columns = [b.source, warped[0], p, b.target]
-        if referring:
-            scores = [region_l1(p, b.target, b.masks.region) for p, b in zip(referring, self.referring, strict=True)]
-            result["painted_referring"] = float(torch.stack(scores).mean())
-            columns.insert(3, referring[0])
-        save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in columns])
+        result = {"geometry": 0.0, "painted": 0.0, "painted_several": 0.0}
+        for number, (batch, several) in enumerate(zip(self.fixed, self.several, strict=True)):
+            geometry = warped(self.kind, batch)
+            drawn, lent = (paint(self.average.module, self.kind, b) for b in (batch, several))  # type: ignore[arg-type]
+            for name, picture in zip(result, (geometry, drawn.picture, lent.picture), strict=True):
+                result[name] += float(region_l1(picture, batch.target, drawn.region)) / len(self.fixed)
+            if number == 0:
+                columns = [batch.patches.pictures, geometry, drawn.picture, lent.picture, batch.target]
+                save_sheet(self.output / f"sheet_{self.step:06d}.png", [x[:12] for x in columns])
         return result
 
 
