@@ -42,20 +42,22 @@ class Judges(nn.Module):
         """
         person = person if person.is_floating_point() else self.head.people(person)
         verdicts = [Verdict(*self.head(picture, drawn, person))]
-        if self.patches:
-            flat = points[..., :2]
-            frame = mouth_frame(flat)
-            own = frame.to_patch(flat)
-            rings = torch.stack([own[:, lm.LIPS_INNER], own[:, lm.LIPS_OUTER]], 1).flatten(0, 1)
-            lips = fill_polygon(rings, self.patches).unflatten(0, (-1, 2)).squeeze(2)
-            verdicts.append(Verdict(*self.mouth(self._cut(picture, frame), lips)))
-            eyes, shapes = [], []
-            for left in (False, True):
-                frame = eye_frame(flat, left)
-                eyes.append(self._cut(picture, frame))
-                shapes.append(eye_shape(frame.to_patch(flat), self.patches, left))
-            verdicts.append(_paired(self.eye(torch.cat(eyes), torch.cat(shapes))))
-        return verdicts
+        return verdicts + self.parts(picture, points) if self.patches else verdicts
+
+    def parts(self, picture: Tensor, points: Tensor) -> list[Verdict]:
+        """Of mouth and eyes alone, where there are discriminators of them. Arguments as for `forward`."""
+        flat = points[..., :2]
+        frame = mouth_frame(flat)
+        own = frame.to_patch(flat)
+        rings = torch.stack([own[:, lm.LIPS_INNER], own[:, lm.LIPS_OUTER]], 1).flatten(0, 1)
+        lips = fill_polygon(rings, self.patches).unflatten(0, (-1, 2)).squeeze(2)
+        eyes, shapes = [], []
+        for left in (False, True):
+            at = eye_frame(flat, left)
+            eyes.append(self._cut(picture, at))
+            shapes.append(eye_shape(at.to_patch(flat), self.patches, left))
+        eye = _paired(self.eye(torch.cat(eyes), torch.cat(shapes)))
+        return [Verdict(*self.mouth(self._cut(picture, frame), lips)), eye]
 
     def _cut(self, picture: Tensor, frame: PatchFrame) -> Tensor:
         size = self.patches

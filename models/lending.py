@@ -1,7 +1,8 @@
 """Mouth and eyes from several photos of one person: every frame takes them from the photos that come nearest to it.
 
-The geometry moves all photos' patches to the target; a softmax over the photos says how much of each is seen. An open
-mouth lends its teeth to closed lips, eyes that look aside their irises. What speaks against a photo is how much its
+The geometry moves all photos' patches to the target; a softmax over the photos says how much of each is seen. Eyes that
+look aside lend their irises; what lies between lips is taken from those photos alone that show it, and is a plain dark
+where none does. What speaks against a photo is how much its
 expression and pose differ from the target's, and that it does not look like the main photo (other glasses, another
 person). The teacher's attention over its photos (`warp_branch.py`) is the same idea, spot by spot, and learnt.
 
@@ -42,19 +43,18 @@ class Kind:
 
     size: pixels on a side of the patch. ring: the landmarks by which expressions are compared.
     expression, turn, unlike: logits per unit of what speaks against a photo: the mean distance of those landmarks
-    (patch coordinates), the difference of the head's slopes, and `unlikeness` beyond `tolerance`.
+    (patch coordinates), the difference of the head's slopes, and `unlikeness`. Chosen on people of the training split.
     """
 
     size: int
     ring: tuple[int, ...]
     expression: float
     turn: float
-    unlike: float = 100.0
-    tolerance: float = 0.06
+    unlike: float
 
 
-MOUTH_KIND: Final = Kind(MOUTH.size, (*lm.LIPS_INNER, *lm.LIPS_OUTER), expression=40.0, turn=10.0)
-EYE_KIND: Final = Kind(EYE.size, (*lm.RIGHT_EYE, *lm.RIGHT_IRIS), expression=100.0, turn=10.0)
+MOUTH_KIND: Final = Kind(MOUTH.size, (*lm.LIPS_INNER, *lm.LIPS_OUTER), expression=20.0, turn=2.0, unlike=50.0)
+EYE_KIND: Final = Kind(EYE.size, (*lm.RIGHT_EYE, *lm.RIGHT_IRIS), expression=40.0, turn=2.0, unlike=50.0)
 
 
 class Patches(NamedTuple):
@@ -74,14 +74,15 @@ class Patches(NamedTuple):
 class Lent(NamedTuple):
     """A person's patch as the painter gets it, and what of it is not the main photo's.
 
-    warped, source [N, 3, n, n]; shapes [N, 1 or 2, n, n]; slopes [N, 2]: means over the photos. cover [N, 3, n, n]:
-    what is to be added to the main photo's warp (of which `hidden` gives way) to become `warped`.
+    warped, source [N, 3, n, n]; shapes [N, 1 or 2, n, n]; slopes [N, 2]: means over the photos. hidden [N, 1, n, n]:
+    the share of the main photo's warp that gives way. cover [N, 3, n, n]: added to the rest it becomes `warped`.
     """
 
     warped: Tensor
     source: Tensor
     shapes: Tensor
     slopes: Tensor
+    hidden: Tensor
     cover: Tensor
 
 
@@ -105,16 +106,15 @@ def paint_patch(painter: PatchPainter, kind: Kind, patches: Patches, target: Ten
     if kind is MOUTH_KIND:
         flow, masks = mouth_flow(patches.points, target), mouth_masks(patches.points, target)
     else:
-        flow, masks = eye_flow(patches.points, target), eye_masks(target)
+        flow, masks = eye_flow(patches.points, target), eye_masks(patches.points, target)
     share = shares(kind, patches, target, slopes)
     lent = merged(patches, flow, masks, share)
     condition = torch.cat([lent.shapes, masks.condition], 1)
     painted = painter(lent.warped, lent.source, condition, masks.region, torch.cat([lent.slopes, slopes], 1))
     # The shift moves the main photo's own pixels, as far as they are seen.
     shift = painted.shift * share[:, :1].reshape(people, 1, 1, 1)
-    hidden = torch.zeros_like(masks.region) if masks.hidden is None else first(masks.hidden, people)
-    add = painted.add + lent.cover * torch.maximum(masks.region, hidden)
-    return PaintedPatch(first(flow, people) + shift, add, condition, masks.region, hidden)
+    add = painted.add + lent.cover * torch.maximum(masks.region, lent.hidden)
+    return PaintedPatch(first(flow, people) + shift, add, condition, masks.region, lent.hidden)
 
 
 def shares(kind: Kind, patches: Patches, target: Tensor, slopes: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ def shares(kind: Kind, patches: Patches, target: Tensor, slopes: Tensor) -> Tens
     own = patches.points[:, ring].reshape(people, -1, len(ring), 2)
     distance = (own - target[:, None, ring]).square().sum(-1).add(1e-12).sqrt().mean(2)
     turned = (patches.slopes.reshape(people, -1, 2) - slopes[:, None]).abs().sum(2)
-    unlike = (patches.unlike.reshape(people, -1) - kind.tolerance).clamp_min(0.0)
+    unlike = patches.unlike.reshape(people, -1)
     against = kind.expression * distance + kind.turn * turned + kind.unlike * unlike
     if kind is EYE_KIND:
         half = people // 2
@@ -134,19 +134,24 @@ def shares(kind: Kind, patches: Patches, target: Tensor, slopes: Tensor) -> Tens
 def merged(patches: Patches, flow: Tensor, masks: PatchMasks, share: Tensor) -> Lent:
     """The photos' patches, moved by flow [N·K, 2, n, n] and weighted by share [N, K]."""
     people, size = share.shape[0], patches.pictures.shape[-1]
-    shown = warp_patch(patches.pictures, flow)
-    if masks.hidden is not None:
-        shown = shown * (1.0 - masks.hidden)
-    main, cover = first(shown, people), plain_dark(patches.pictures)
-    seen = shown if masks.hidden is None else shown + masks.hidden * cover
-    planes = torch.cat([seen, patches.pictures, patches.shapes], 1)
+    moved = warp_patch(patches.pictures, flow)
+    planes = torch.cat([moved, patches.pictures, patches.shapes], 1)
     channels = planes.shape[1]
+    # Of the inside of a mouth a photo counts as far as it shows it; the little that is added decides if none does.
+    showing = share * (1.0 - masks.missing + 1e-4)
+    showing = showing / showing.sum(1, keepdim=True)
     with torch.autocast(planes.device.type, enabled=False):  # the cover is a difference
-        weights = share.unsqueeze(1).float()
-        mean = (weights @ planes.float().reshape(people, -1, channels * size * size)).reshape(-1, channels, size, size)
-        slopes = (weights @ patches.slopes.float().reshape(people, -1, 2)).reshape(-1, 2)
-    warped = mean[:, :3]
-    return Lent(warped, mean[:, 3:6], mean[:, 6:], slopes, warped - main)
+        weights = torch.stack([share, showing], 1).float()
+        means = weights @ planes.float().reshape(people, -1, channels * size * size)
+        slopes = (weights[:, :1] @ patches.slopes.float().reshape(people, -1, 2)).reshape(-1, 2)
+    around, between = means.reshape(people, 2, channels, size, size).unbind(1)
+    source = around[:, 3:6]
+    warped = torch.lerp(around[:, :3], between[:, :3], masks.inside)
+    unknown = masks.inside * masks.missing.amin(1).reshape(people, 1, 1, 1)
+    warped = torch.lerp(warped, plain_dark(source).expand_as(warped), unknown)
+    hidden = masks.inside * masks.missing[:, :1].reshape(people, 1, 1, 1)
+    cover = warped - first(moved, people) * (1.0 - hidden)
+    return Lent(warped, source, around[:, 6:], slopes, hidden, cover)
 
 
 def first(planes: Tensor, people: int) -> Tensor:

@@ -153,14 +153,15 @@ def warp_patch(patch: Tensor, flow: Tensor) -> Tensor:
 
 
 class PatchMasks(NamedTuple):
-    """condition [N, 2, n, n]: what the painter is told of the target; region [N, 1, n, n]: where it may paint; hidden
-    [N·K, 1, n, n]: the share of each warp that gives way to a plain dark, None for eyes. None of them is learned:
-    learned ones collapse to "all warp".
+    """condition [N, 2, n, n]: what the painter is told of the target; region [N, 1, n, n]: where it may paint; inside
+    [N, 1, n, n]: what only an open mouth shows; missing [N, K]: how much of that each photo lacks (eyes: nothing).
+    None of them is learned: learned ones collapse to "all warp".
     """
 
     condition: Tensor
     region: Tensor
-    hidden: Tensor | None
+    inside: Tensor
+    missing: Tensor
 
 
 def mouth_gap(lips: Tensor) -> Tensor:
@@ -170,11 +171,11 @@ def mouth_gap(lips: Tensor) -> Tensor:
 
 
 def opened(source: Tensor, target: Tensor) -> Tensor:
-    """1 where the target's mouth is open and the source's is not, 0 where the source's shows enough: [N·K, 1, 1, 1].
+    """1 where the target's mouth is open and the source's is not, 0 where the source's shows enough: [N, K].
 
     Inner lips: source [N·K, 20, 2], target [N, 20, 2]."""
     ratio = mouth_gap(source).reshape(target.shape[0], -1) / (mouth_gap(target)[:, None] + 1e-3)
-    return ((0.75 - ratio) * 2.0).clamp(0.0, 1.0).reshape(-1, 1, 1, 1)
+    return ((0.75 - ratio) * 2.0).clamp(0.0, 1.0)
 
 
 def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> PatchMasks:
@@ -186,9 +187,8 @@ def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> Patch
     filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 2, size, size)
     # Folds and shadows around the lips move with them: about a tenth of the eye distance belongs to the mouth.
     region = dilate_and_feather(filled[:, 1:], 10, 4) * patch_window(size, source.device)
-    missing = opened(source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER]).reshape(target.shape[0], -1, 1, 1)
-    hidden = F.avg_pool2d(filled[:, :1], 3, 1, 1) * missing  # [N, K, n, n]
-    return PatchMasks(filled, region, hidden.reshape(-1, 1, size, size))
+    missing = opened(source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
+    return PatchMasks(filled, region, F.avg_pool2d(filled[:, :1], 3, 1, 1), missing)
 
 
 def patch_window(size: int, device: torch.device) -> Tensor:
@@ -197,10 +197,13 @@ def patch_window(size: int, device: torch.device) -> Tensor:
     return ((0.98 - radius) / 0.3).clamp(0.0, 1.0)
 
 
-def eye_masks(target: Tensor, size: int = EYE.size) -> PatchMasks:
-    """Channels: the target's eye opening, its iris. target [N, 478, 2] in patch coordinates, named as a right eye."""
-    window = patch_window(size, target.device).expand(target.shape[0], -1, -1, -1)
-    return PatchMasks(eye_shape(target, size), window, None)
+def eye_masks(source: Tensor, target: Tensor, size: int = EYE.size) -> PatchMasks:
+    """Channels: the target's eye opening, its iris. source [N·K, 478, 2], target [N, 478, 2] in patch coordinates,
+    named as right eyes."""
+    people = target.shape[0]
+    window = patch_window(size, target.device).expand(people, -1, -1, -1)
+    missing = torch.zeros_like(source[:, 0, 0]).reshape(people, -1)
+    return PatchMasks(eye_shape(target, size), window, torch.zeros_like(window), missing)
 
 
 def eye_shape(points: Tensor, size: int, left: bool = False) -> Tensor:

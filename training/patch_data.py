@@ -91,9 +91,7 @@ class PatchData:
             patches = self._with_others(main, from_photos, targets, left, augment)
         return PatchBatch(patches, target, points_target, self._slopes(targets, left))
 
-    def _with_others(
-        self, main: Patches, from_photos: int, targets: np.ndarray, left: bool, augment: bool
-    ) -> Patches:
+    def _with_others(self, main: Patches, from_photos: int, targets: np.ndarray, left: bool, augment: bool) -> Patches:
         """The same people with one to three further frames of each target's film, in other light; a photo has none,
         and stands for itself."""
         count = int(self.several_rng.integers(2, MOST_PHOTOS + 1))
