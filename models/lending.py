@@ -103,12 +103,13 @@ class PaintedPatch(NamedTuple):
 def paint_patch(painter: PatchPainter, kind: Kind, patches: Patches, target: Tensor, slopes: Tensor) -> PaintedPatch:
     """Move, merge and paint N patches. target [N, 478, 2] patch coordinates; slopes [N, 2] of the target's head."""
     people = target.shape[0]
-    if kind is MOUTH_KIND:
-        flow, masks = mouth_flow(patches.points, target), mouth_masks(patches.points, target)
-    else:
-        flow, masks = eye_flow(patches.points, target), eye_masks(patches.points, target)
-    share = shares(kind, patches, target, slopes)
-    lent = merged(patches, flow, masks, share)
+    with torch.autocast(target.device.type, enabled=False):  # in half precision coordinates would move by pixels
+        if kind is MOUTH_KIND:
+            flow, masks = mouth_flow(patches.points, target), mouth_masks(patches.points, target)
+        else:
+            flow, masks = eye_flow(patches.points, target), eye_masks(patches.points, target)
+        share = shares(kind, patches, target, slopes)
+        lent = merged(patches, flow, masks, share)
     condition = torch.cat([lent.shapes, masks.condition], 1)
     painted = painter(lent.warped, lent.source, condition, masks.region, torch.cat([lent.slopes, slopes], 1))
     # The shift moves the main photo's own pixels, as far as they are seen.
@@ -138,12 +139,11 @@ def merged(patches: Patches, flow: Tensor, masks: PatchMasks, share: Tensor) -> 
     planes = torch.cat([moved, patches.pictures, patches.shapes], 1)
     channels = planes.shape[1]
     # Of the inside of a mouth a photo counts as far as it shows it; the little that is added decides if none does.
-    showing = share * (1.0 - masks.missing + 1e-4)
+    showing = share * (1.0 - masks.missing + 1e-5)
     showing = showing / showing.sum(1, keepdim=True)
-    with torch.autocast(planes.device.type, enabled=False):  # the cover is a difference
-        weights = torch.stack([share, showing], 1).float()
-        means = weights @ planes.float().reshape(people, -1, channels * size * size)
-        slopes = (weights[:, :1] @ patches.slopes.float().reshape(people, -1, 2)).reshape(-1, 2)
+    weights = torch.stack([share, showing], 1)
+    means = weights @ planes.reshape(people, -1, channels * size * size)
+    slopes = (weights[:, :1] @ patches.slopes.reshape(people, -1, 2)).reshape(-1, 2)
     around, between = means.reshape(people, 2, channels, size, size).unbind(1)
     source = around[:, 3:6]
     warped = torch.lerp(around[:, :3], between[:, :3], masks.inside)

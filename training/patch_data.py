@@ -97,7 +97,8 @@ class PatchData:
         count = int(self.several_rng.integers(2, MOST_PHOTOS + 1))
         columns = [main]
         for _ in range(count - 1):
-            rows = np.array([self.video.other(int(target), self.several_rng) for target in targets])
+            rows = targets.copy()
+            rows[from_photos:] = [self.video.other(int(target), self.several_rng) for target in targets[from_photos:]]
             points = self._points(rows, left)
             gain = torch.tensor(self.several_rng.uniform(0.8, 1.25, (len(rows), 3, 1, 1)), dtype=torch.float32)
             still = torch.ones(len(rows), 1, 1), torch.zeros(len(rows), 1, 2)

@@ -1,5 +1,6 @@
 """The student's building blocks: frames, composition, placing, and what must hold whatever the weights are."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from torch import nn
 from vivant.models import landmarks as lm
 from vivant.models.canonical_face import canonical_face
 from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render, render_doubled
-from vivant.models.mouth_inside import plain_dark
+from vivant.models.encoded import Encoded, Referred
+from vivant.models.lending import MOUTH_KIND, Patches, merged, shapes_of
 from vivant.models.patch import (
     EYE,
     MOUTH,
-    cover_hidden,
     eye_flow,
     eye_frame,
     keep_grey,
@@ -26,7 +27,6 @@ from vivant.models.refiner import FlowRefiner, Motion, RefinerConfig
 from vivant.models.student import (
     FIRST_PAINTERS,
     FIRST_WIDTHS,
-    Encoded,
     Student,
     load_student,
     sample_photo,
@@ -76,7 +76,7 @@ def test_left_eye_is_seen_as_a_right_one() -> None:
 def test_unmoved_patches_have_no_flow() -> None:
     points = mouth_frame(FACE[None, :, :2]).to_patch(FACE[None, :, :2])
     assert mouth_flow(points, points).abs().max() == 0
-    assert eye_flow(points, points, True).abs().max() == 0
+    assert eye_flow(points, points).abs().max() == 0
 
 
 def test_blink_lets_no_eyeball_through() -> None:
@@ -86,7 +86,7 @@ def test_blink_lets_no_eyeball_through() -> None:
     closed[:, lm.RIGHT_EYE, 1] = points[:, lm.RIGHT_EYE, 1].mean()
     moved = closed.clone()
     moved[:, lm.RIGHT_IRIS] += 0.3
-    torch.testing.assert_close(eye_flow(points, closed, False), eye_flow(points, moved, False))
+    torch.testing.assert_close(eye_flow(points, closed), eye_flow(points, moved))
 
 
 def test_sampling_keeps_pixels_and_averages_fine_photos() -> None:
@@ -157,7 +157,8 @@ def test_frame_meets_the_photo_at_the_border(student: Student, encoded: Encoded)
 def test_tiles_land_on_their_features(student: Student, encoded: Encoded, feature: int, whole: bool) -> None:
     """What is painted at a patch's centre appears at that place of the square."""
     coarse = Maps(torch.zeros(1, 2, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64))
-    tiles = [student._mouth_tile(encoded, encoded.points), student._eye_tiles(encoded, encoded.points)]
+    own = encoded.points
+    tiles = [student._mouth_tile(encoded, own, own), student._eye_tiles(encoded, own, own)]
     tiles = [tile._replace(maps=torch.zeros_like(tile.maps)) for tile in tiles]
     tile, member = (tiles[0], 0) if feature == 0 else (tiles[1], feature - 1)
     middle = tile.maps.shape[-1] // 2
@@ -204,13 +205,49 @@ def test_an_opening_mouth_shows_no_stretched_lips() -> None:
     wide = shut.clone()
     wide[:, lm.LIPS_INNER[1:10], 1] -= 0.15
     wide[:, lm.LIPS_INNER[:10:-1], 1] += 0.15
-    opening, kept, closing = mouth_masks(shut, wide), mouth_masks(wide, wide), mouth_masks(wide, shut)
-    assert opening.hidden.max() == 1 and kept.hidden.max() == 0 and closing.hidden.max() == 0
-    bright = torch.full((1, 3, 96, 96), 0.8)
-    covered, dark = cover_hidden(bright, plain_dark(bright), opening.hidden)
-    inside = opening.hidden.expand_as(covered) == 1
-    assert covered[inside].max() < 0.3 and dark[opening.hidden.expand_as(dark) == 0].max() == 0
-    torch.testing.assert_close(covered[opening.hidden.expand_as(covered) == 0].min(), torch.tensor(0.8))
+    for before, after, missing in ((shut, wide, 1), (wide, wide, 0), (wide, shut, 0)):
+        assert mouth_masks(before, after).missing.item() == missing
+    picture = torch.full((1, 3, 96, 96), 0.8)
+    patches = Patches(picture, shapes_of(MOUTH_KIND, shut), shut, torch.zeros(1, 2), torch.zeros(1))
+    masks = mouth_masks(shut, wide)
+    lent = merged(patches, mouth_flow(shut, wide), masks, torch.ones(1, 1))
+    inside = masks.inside.expand_as(picture)
+    assert lent.warped[inside == 1].max() < 0.3 and lent.cover[inside == 0].abs().max() == 0
+    torch.testing.assert_close(lent.warped[inside == 0].min(), torch.tensor(0.8))
+
+
+def test_a_photo_that_is_taken_twice_changes_nothing(student: Student, encoded: Encoded) -> None:
+    """`refer` reads a photo as `encode` does, whatever its region; and as `encode_squares` does."""
+    torch.manual_seed(1)
+    photo = torch.nn.functional.interpolate(torch.rand(1, 3, 30, 32), (300, 320), mode="bicubic").clamp(0, 1)
+    known = Referred(*(getattr(encoded, name) for name in Referred._fields))
+    target = FACE + torch.randn(478, 3)
+    with torch.no_grad():
+        more = student.refer(photo, FACE, student.refer(photo, FACE, known))
+        assert more.eyes.shape[0] == 6 and more.mouth.shape[0] == more.points.shape[0] == 3
+        assert more.unlike.abs().max() < 1e-6
+        torch.testing.assert_close(more.eyes, encoded.eyes.repeat_interleave(3, 0))
+        painters = copy.deepcopy(student)
+        for painter in (painters.mouth, painters.eye):
+            painter.head.weight[12:] = 0.0  # the shift, of which the main photo's share alone is taken
+        alone, thrice = painters(encoded, target), painters(encoded._replace(**more._asdict()), target)
+    torch.testing.assert_close(alone, thrice, atol=1e-3, rtol=0)
+
+
+def test_several_squares_of_a_person_are_what_refer_makes_of_them(student: Student) -> None:
+    torch.manual_seed(2)
+    pictures, mattes = torch.rand(4, 3, 128, 128), torch.rand(4, 1, 128, 128)
+    points = canonical_face().points * 0.5 + 0.02 * torch.randn(4, 478, 3)
+    target = points[:2] + 0.02 * torch.randn(2, 478, 3)
+    with torch.no_grad():
+        encoded = student.encode_squares(pictures, mattes, points, photos=2)
+        together = student.move(encoded, target).maps()
+        for person in range(2):
+            part = slice(2 * person, 2 * person + 2)
+            alone = student.encode_squares(pictures[part], mattes[part], points[part], photos=2)
+            assert alone.unlike[0, 1] > 0 and alone.eyes.shape[0] == 4
+            for many, one in zip(together, student.maps(alone, target[person]), strict=True):
+                torch.testing.assert_close(many[person : person + 1], one, atol=1e-4, rtol=1e-4)
 
 
 def test_paint_on_a_grey_photo_is_grey() -> None:
