@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..runtime.errors import VivantError
-from . import animate, demo, develop, export, inspect, motion, prepare, publish, teach, track, web
+from . import animate, demo, develop, distill, export, inspect, motion, prepare, publish, teach, track, web
 from .console import complain
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("demo")(demo.demo_command)
 app.command("inspect")(inspect.inspect_command)
 app.command("web")(web.web_command)
 app.command("prepare", rich_help_panel="For engineers")(prepare.prepare_command)
+app.command("distill", rich_help_panel="For engineers")(distill.distill_command)
 app.command("adapt", rich_help_panel="For engineers")(teach.adapt_command)
 app.command("perform", rich_help_panel="For engineers")(teach.perform_command)
 app.add_typer(teach.train_app, name="train", rich_help_panel="For engineers")

@@ -73,7 +73,7 @@ def animate_command(
     ] = None,
     also: Annotated[
         list[Path] | None,
-        typer.Option(metavar="PHOTO", help="Another photo of the same person, one that shows the teeth; repeatable."),
+        typer.Option(metavar="PHOTO", help="Another photo of the same person; repeatable."),
     ] = None,
     motion: Annotated[
         str, typer.Option("--motion", "-m", help="A preset's name, a .safetensors track, or a video of a face.")
@@ -140,7 +140,7 @@ def animate_command(
 
     vivant animate anna.jpg --motion me.mp4 -o anna.gif  driven by a video
 
-    vivant animate anna.jpg --also anna-laughs.jpg       with her own teeth
+    vivant animate anna.jpg --also anna-laughs.jpg       with her own teeth and eyes
 
     vivant animate group.jpg --face all --loop 3
 

@@ -32,8 +32,8 @@ def train_student_command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Train an adversarial teacher on the same data first: paper, paper-cpu, full or full-cpu. "
-            "The student does not learn from it.",
+            help="Train an adversarial teacher on the same data first, paper, paper-cpu, full or full-cpu, and distil "
+            "the student from it.",
         ),
     ] = None,
     address: Annotated[

@@ -1,7 +1,8 @@
 """From a folder of videos and photos to a student, a bundle and a report: stages, of which each is done once.
 
 A run's folder: `prepared/shards`, `prepared/arrays`; `teacher/` where one is asked for; `refiner/`, `mouth/`, `eye/`;
-`student.safetensors`; `bundle/`; `report/`; `recipe.json`, what the run was asked for; `seconds.json`, what it took.
+`student.safetensors`, and with a teacher `distilled/`; `bundle/`; `report/`; `recipe.json`, what the run was asked for;
+`seconds.json`, what it took.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import math
+import shutil
 import sys
 import time
 from collections import defaultdict
@@ -31,12 +33,14 @@ from ..runtime.errors import OutputError, VideoError
 from ..runtime.outputs import replacing
 from ..runtime.session import Bundle
 from ..training.assemble import write_student
+from ..training.checkpoint import LAST
 from ..training.content_loss import Networks
+from ..training.distill import Distillation, distil
 from ..training.engine import EngineConfig
 from ..training.errors import TrainingError
 from ..training.evaluate import evaluate
 from ..training.recipes import recipe_of
-from ..training.student_recipe import PARTS, Part, StudentRecipe, is_trained, train_part
+from ..training.student_recipe import PARTS, QUICK_BATCHES, Part, StudentRecipe, is_trained, train_part
 from ..training.train_teacher import teacher_is_trained, train_teacher
 
 RECIPE_FILE: Final = "recipe.json"
@@ -56,7 +60,8 @@ class StudentRun:
         data: any tree of videos and photos. folder: of the run; what lies there is continued.
         recipe: how the student learns. preparation: how files become samples.
         place: where and with how many processes files are prepared. most_bytes: that the arrays may take.
-        teacher: the name of an adversarial teacher to train on the same arrays first; None for none.
+        teacher: the name of an adversarial teacher to train on the same arrays first, from which the student is
+            distilled; None for none.
     """
 
     data: Path
@@ -154,8 +159,12 @@ def stages_of(run: StudentRun) -> list[Stage]:
         stages.append(Stage(part, folder / part, finished, partial(_train, run, part)))
     parts = [folder / part / "last.safetensors" for part in PARTS]
     manifest, document = bundle / "manifest.json", report / "report.json"
+    stages.append(Stage("student", student, partial(_is_newer, student, *parts), partial(_assemble, folder, student)))
+    if run.teacher is not None:
+        whole, student = student, folder / "distilled" / "student.safetensors"
+        finished = partial(_is_newer, student, whole, folder / "teacher" / LAST)
+        stages.append(Stage("distillation", student, finished, partial(_distil, run, whole)))
     stages += [
-        Stage("student", student, partial(_is_newer, student, *parts), partial(_assemble, folder, student)),
         Stage("bundle", bundle, partial(_is_newer, manifest, student), partial(_export, run, student, bundle)),
         Stage("report", report, partial(_is_newer, document, manifest), partial(_report, run, bundle, report)),
     ]
@@ -199,6 +208,19 @@ def _train(run: StudentRun, part: Part, bars: Bars) -> None:
 
 def _assemble(folder: Path, student: Path, bars: Bars) -> None:
     write_student(folder, student)
+
+
+def _distil(run: StudentRun, student: Path, bars: Bars) -> None:
+    """Anew where the student or the teacher is: what was learnt from others does not count."""
+    folder, teacher = run.folder / "distilled", run.folder / "teacher" / LAST
+    if (folder / LAST).exists() and not _is_newer(folder / LAST, student, teacher):
+        shutil.rmtree(folder)
+    steps = run.recipe.steps(Distillation.steps)
+    batches = QUICK_BATCHES if run.recipe.quick else Distillation.evaluation_batches
+    with bars() as progress:
+        distil(
+            Distillation(str(student), str(teacher), steps, evaluation_batches=batches), run.arrays, folder, progress
+        )
 
 
 def _export(run: StudentRun, student: Path, bundle: Path, bars: Bars) -> None:

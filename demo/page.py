@@ -42,8 +42,8 @@ def paths_of(photos: Uploaded, moving: str | None = None) -> list[Path]:
 def photos_hint(paths: Sequence[str], moving: str | None, limits: Limits) -> str:
     """What more photos are good for, and of several in the gallery, which one moves; Markdown."""
     text = (
-        f"One photo is enough; add more of the same person, up to {limits.photos}, and the one with the mouth widest "
-        f"open lends its teeth to the first. JPEG, PNG, WebP, AVIF, up to {limits.photo_bytes // MB} MB each."
+        f"One photo is enough; add more of the same person, up to {limits.photos}, and the first takes mouth and eyes "
+        f"from whichever fits the moment. JPEG, PNG, WebP, AVIF, up to {limits.photo_bytes // MB} MB each."
     )
     try:
         check_count(len(paths), limits)

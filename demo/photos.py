@@ -82,5 +82,4 @@ def faces_of(photos: Sequence[Chosen]) -> list[tuple[np.ndarray, Face]]:
 def _use_of_others(name: str, others: int) -> list[str]:
     if others == 0:
         return []
-    source = "the other photo" if others == 1 else f"the one of {others} other photos that shows most of it"
-    return [f"{name} moves; the inside of the mouth is taken from {source}."]
+    return [f"{name} moves; mouth and eyes come from whichever of the {others + 1} photos fits the moment."]

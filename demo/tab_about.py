@@ -26,9 +26,9 @@ TEXT: Final = """
 ### What it cannot do
 
 - One photo only knows one view: turned by more than about 20° from the photo, the head's edge smears; beyond 60° to a
-  side a photo is refused. More photos of the person lend the inside of the mouth, nothing else.
-- Without such a photo, teeth and the inside of the mouth are invented, softly. Behind glasses a blink may not close the
-  eye.
+  side a photo is refused. More photos of the person lend mouth and eyes, nothing else.
+- Without a photo that shows them, teeth and the inside of the mouth are invented, softly. Behind glasses a blink may
+  not close the eye.
 - Hands, hair and hats in front of the face move with it. Head and shoulders only; no voice.
 
 ### Privacy: what this server keeps

@@ -144,7 +144,7 @@ def _handler(studio: Studio) -> Callable[..., tuple[list[str], Told]]:
     ) -> tuple[list[str], Told]:
         """Animates the first photo. More photos must show the same person, one face each.
 
-        Of the other photos, the one that shows the mouth widest open lends its inside, the person's own teeth.
+        Mouth and eyes are taken, frame by frame, from the photos that come nearest to the expression.
         Returns the clip (a WebM with its signed manifest beside it) and a summary. Clips are labelled and signed as
         AI-made. `consent` must be true: you may animate the picture, and will say that the result is AI-made.
         """

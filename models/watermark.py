@@ -38,13 +38,13 @@ FORMAT = "vivant-watermark-2"
 @dataclass(frozen=True)
 class WatermarkConfig:
     """widths: channels of the two networks. depth: layers of the reader. distortion: the largest root mean square
-    blue difference that the mark may make on the raster, grey levels. (At a picture's own size, where the pattern is
-    smoother, 2.4 becomes 1.9.)"""
+    blue difference that the mark may make on the raster, grey levels, white parts apart. (At a picture's own size,
+    where the pattern is smoother, 2.4 becomes 1.9.)"""
 
     embedder_width: int = 12
     reader_width: int = 24
     depth: int = 6
-    distortion: float = 2.4
+    distortion: float = 2.75
 
 
 def spans(height: Tensor | int, width: Tensor | int, longest: Tensor | float) -> tuple[Tensor, Tensor]:
@@ -145,6 +145,12 @@ def unnoticed(variance: Tensor, luma: Tensor) -> Tensor:
     return light * (2.8 + 0.4 * variance.clamp_min(0.0).sqrt()).clamp_max(8.0)
 
 
+def for_white(luma: Tensor) -> Tensor:
+    """How much stronger white is marked: its blue can only become less, so that half of the pattern is lost there.
+    luma [B, 1, n, n] 0..255 → factors."""
+    return 1.0 + 0.6 * ((luma - 235.0) / 15.0).clamp(0.0, 1.0)
+
+
 class WatermarkEmbedder(nn.Module):
     """Says how strongly each part of a picture can be marked, and lays the pattern over it."""
 
@@ -180,7 +186,7 @@ class WatermarkEmbedder(nn.Module):
         strength = (0.5 + torch.sigmoid(self.strength(seen))).clamp_max(1.0) * unnoticed(activity, luma)
         marked = strength * self.tile(message) * covered
         power = marked.square().sum((1, 2, 3), keepdim=True) / covered.sum((1, 2, 3), keepdim=True)
-        return marked * (self.config.distortion / (power + 1e-6).sqrt()).clamp_max(1.0)
+        return marked * for_white(luma) * (self.config.distortion / (power + 1e-6).sqrt()).clamp_max(1.0)
 
     def forward(self, image: Tensor, message: Tensor) -> Tensor:
         """Marks a picture.

@@ -124,8 +124,8 @@ encode (uint8[H,W,3] image, float[478,3] landmarks, float[4] region, float[1,1,2
 }
 """
 REFER = """
-refer (uint8[H,W,3] image, float[478,3] landmarks) => (float[478,3] reference_mouth)
-{ reference_mouth = Identity(landmarks) }
+refer (uint8[H,W,3] image, float[478,3] landmarks, float[478,3] points) => (float[478,3] all_points)
+{ all_points = Identity(points) }
 """
 RENDER = """
 render (uint8[S,S,1] alpha, float[478,3] points, float[478,3] target) => (uint8[S,S,4] frame)

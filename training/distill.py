@@ -4,10 +4,12 @@
 
 Most samples are real pairs: photos and another frame of the same film, which is the truth. The others have none: the
 photos are to show a motion that the person never made, and the teacher, which sees all K photos where the student sees
-some of them, says how that looks. The teacher's discriminators of mouth and eyes learn on and keep the student sharp.
+some of them, says how that looks. The teacher's discriminators of mouth and eyes, if it has any, learn on and keep the
+student sharp.
 
 The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet of
-held-out people and a line of metrics to OUTPUT/log.jsonl; `--release FILE` writes the averaged student.
+held-out people (photo | from one photo | from K | truth) and a line of metrics to OUTPUT/log.jsonl; at its end the
+averaged student is OUTPUT/student.safetensors.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from ..models.released import STUDENT, TEACHER
 from ..models.student import Student, read_student, save_student
 from ..models.teacher import Teacher
 from ..models.warp_branch import Photos
-from .checkpoint import CheckpointError, MovingAverage
+from ..runtime.driver import Progress
+from .checkpoint import LOG, CheckpointError, MovingAverage
 from .clips import FrameCache
 from .episodes import Episode, Episodes, collate
 from .errors import TrainingError
@@ -93,8 +96,7 @@ class Distiller(StudentTrainer[Distillation, Lesson]):
     """Student, teacher, the teacher's discriminators of mouth and eyes.
 
     Raises:
-        CheckpointError: the teacher cannot be read. TrainingError: it has no discriminators of parts.
-        ValueError: the student cannot be read, or the cache holds no films.
+        CheckpointError: the teacher cannot be read. ValueError: the student cannot, or the cache holds no films.
     """
 
     def __init__(self, config: Distillation, cache: FrameCache, output: Path) -> None:
@@ -104,19 +106,14 @@ class Distiller(StudentTrainer[Distillation, Lesson]):
         trained = load_teacher(Path(config.teacher))
         self.teacher: Teacher = trained.teacher
         self.judges: Judges = trained.judges
-        if not self.judges.patches:
-            raise TrainingError(f"The teacher {config.teacher} has no discriminators of mouth and eyes.")
         size = self.teacher.config.size
         self.data = Episodes(cache, "train", config.photos, size, config.seed)
-        held_out = Episodes(cache, "heldout", config.photos, size, seed=1, augment=False)
-        batches = range(config.evaluation_batches)
-        self.fixed = [collate([held_out[8 * batch + i] for i in range(8)]) for batch in batches]
+        self.fixed = _looked_at(cache, config, size)
         # Norms keep their statistics: batches are small, and the released student has them folded.
         self.student = read_student(Path(config.student))[0].eval()
         self.average = MovingAverage(self.student, config.ema)
         self.optimiser = torch.optim.Adam(self.student.parameters(), config.learning_rate, (0.5, 0.99))
-        parts = [*self.judges.mouth.parameters(), *self.judges.eye.parameters()]
-        self.judge_optimiser = torch.optim.Adam(parts, config.judge_rate, (0.5, 0.99))
+        self.judge_optimiser = torch.optim.Adam(self.judges.parameters(), config.judge_rate, (0.5, 0.99))
         self.modules = {"student": self.student, "average": self.average.module, "judges": self.judges}
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
         self.resume()
@@ -149,14 +146,17 @@ class Distiller(StudentTrainer[Distillation, Lesson]):
             1.0 + config.person * episode.matte + config.parts * part_mask(episode.points, made.shape[-1])
         )
         losses = {"l1": pixel_l1(made, truth, weight)}
-        losses |= self._judged(made, episode, ~batch.imagined)
-        total = config.weight_l1 * losses["l1"] + config.weight_features * losses["features"]
-        total = total + config.weight_adversarial * losses["adversarial"]
+        total = config.weight_l1 * losses["l1"]
+        if self.judges.patches:
+            losses |= self._judged(made, episode, ~batch.imagined)
+            total = total + config.weight_features * losses["features"]
+            total = total + config.weight_adversarial * losses["adversarial"]
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
         self.optimiser.step()
-        losses["judges"] = self._train_judges(made.detach(), episode)
+        if self.judges.patches:
+            losses["judges"] = self._train_judges(made.detach(), episode)
         self.step += 1
         self.average.update(self.student, self.step)
         return {name: float(value.detach()) for name, value in losses.items()}
@@ -201,7 +201,12 @@ class Distiller(StudentTrainer[Distillation, Lesson]):
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """L1 of held-out people, of the frame and of mouth and eyes, with one photo and with K; a contact sheet."""
+        """L1 of held-out people, of the frame and of mouth and eyes, with one photo and with K; a contact sheet.
+
+        Empty where nobody is held out.
+        """
+        if not self.fixed:
+            return {}
         student: Student = self.average.module  # pyright: ignore[reportAssignmentType]
         values: dict[str, float] = {}
         columns: list[Tensor] = []
@@ -219,18 +224,39 @@ class Distiller(StudentTrainer[Distillation, Lesson]):
         return values
 
 
-def release(distiller: Distiller, output: Path) -> None:
-    """Write the averaged student with the record of what it was distilled from."""
-    _, before = read_student(Path(distiller.settings.student))
-    lines = [json.loads(line) for line in (distiller.output / "log.jsonl").read_text("utf-8").splitlines()]
-    settings = asdict(distiller.settings)
+def _looked_at(cache: FrameCache, config: Distillation, size: int) -> list[Episode]:
+    """Fixed episodes of held-out people; none if nobody is held out."""
+    if not cache.scenes("heldout", "video"):
+        return []
+    data = Episodes(cache, "heldout", config.photos, size, seed=1, augment=False)
+    return [collate([data[8 * batch + i] for i in range(8)]) for batch in range(config.evaluation_batches)]
+
+
+def distil(config: Distillation, cache: Path, output: Path, progress: Progress | None = None) -> Path:
+    """Train to the last step, or go on, and write the averaged student with the record of what it was distilled from.
+
+    Args:
+        cache: arrays that `vivant prepare --arrays` wrote. output: the run's folder. progress: see `StudentTrainer`.
+
+    Returns:
+        OUTPUT/student.safetensors.
+
+    Raises:
+        TrainingError, CheckpointError, ValueError: see `Distiller` and `StudentTrainer`.
+        FileNotFoundError: the cache lacks a file.
+    """
+    distiller = Distiller(config, FrameCache(cache), output)
+    distiller.run(progress)
+    _, before = read_student(Path(config.student))
+    settings = asdict(config)
     settings |= {name: Path(settings[name]).name for name in ("student", "teacher")}
-    looks = [line for line in lines if "parts_1" in line]
-    record = json.loads(before) | {
-        "distillation": {"step": distiller.step, "config": settings, "evaluation": looks[-1] if looks else None}
-    }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save_student(distiller.average.module, output, json.dumps(record, sort_keys=True))  # type: ignore[arg-type]
+    log = (output / LOG).read_text(encoding="utf-8").splitlines()
+    looks = [line for line in map(json.loads, log) if "parts_1" in line]
+    last = looks[-1] if looks else None
+    record = json.loads(before) | {"distillation": {"step": distiller.step, "config": settings, "evaluation": last}}
+    written = output / "student.safetensors"
+    save_student(distiller.average.module, written, json.dumps(record, sort_keys=True))  # type: ignore[arg-type]
+    return written
 
 
 def main() -> None:
@@ -242,16 +268,12 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, default=TEACHER)
     parser.add_argument("--steps", type=int, default=Distillation.steps)
     parser.add_argument("--imagined", type=float, default=Distillation.imagined, help="share without a true frame")
-    parser.add_argument("--release", type=Path, help="write the averaged student here at the end")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     config = Distillation(str(given.student), str(given.teacher), given.steps, imagined=given.imagined)
     try:
-        distiller = Distiller(config, FrameCache(given.cache), given.output)
-        distiller.run()
-        if given.release:
-            release(distiller, given.release)
+        print(distil(config, given.cache, given.output))
     except (TrainingError, CheckpointError, ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -121,7 +121,7 @@ def test_an_example_plays_with_one_click_on_a_phone(visit: Open) -> None:
 
 def test_of_several_photos_the_one_that_was_clicked_moves(visit: Open, astronaut: Path) -> None:
     page = visit()
-    expect(page.get_by_text("lends its teeth to the first")).to_be_visible()
+    expect(page.get_by_text("whichever fits the moment")).to_be_visible()
     add_photo(page, astronaut, astronaut.with_name("grace_hopper.jpg"))
     hint = page.locator("#hint")
     expect(hint).to_contain_text("Photo 1 of 2 moves", timeout=JOB)

@@ -1,4 +1,4 @@
-"""Two photos with the real graphs, through the API: the second lends the inside of the mouth, and is accounted for.
+"""Two photos with the real graphs, through the API: the second lends its mouth, and is accounted for.
 
 The two samples show different people, which no visitor should do; for the graphs it makes no difference.
 """
@@ -74,7 +74,7 @@ def inner_lips(bundle: Bundle, frame: np.ndarray) -> np.ndarray:
 def test_a_second_photo_changes_the_inside_of_the_mouth_and_little_else(ask: Ask, bundle: Bundle) -> None:
     (alone,), _ = ask("/animate", CLOSED, size="256")
     (clip,), summary = ask("/animate", CLOSED, SMILE, size="256")
-    expected = "grace_hopper.jpg moves; the inside of the mouth is taken from the other photo."
+    expected = "grace_hopper.jpg moves; mouth and eyes come from whichever of the 2 photos fits the moment."
     assert summary["notes"][0] == expected and "refer" in summary["milliseconds"]
     assert [ingredient.title for ingredient in inspect_file(Path(clip)).claims.ingredients] == [
         "grace_hopper.png",

@@ -122,6 +122,16 @@ def test_the_mark_keeps_below_what_is_allowed(watermark: Watermark) -> None:
     assert brightness.abs().max() < 1e-3
 
 
+def test_white_is_marked_more(watermark: Watermark) -> None:
+    """Its blue can only fall: what is left of the pattern after clipping is to be as strong as on grey."""
+    swing = []
+    for level in (200.0, 255.0):
+        with torch.no_grad():
+            marked = watermark.embedder(torch.full((200, 200, 3), level), MESSAGE).clamp(0, 255)
+        swing.append(float(marked[..., 2].std()))
+    assert 0.75 < swing[1] / swing[0] < 1.2
+
+
 def test_plain_parts_are_marked_less() -> None:
     grey = torch.tensor(128.0)
     plain, lively, wild = (unnoticed(torch.tensor(variance), grey) for variance in (0.0, 25.0, 400.0))

@@ -140,6 +140,12 @@ def test_data_may_be_prepared_beforehand(data: Path, run: Path, vivant: Command,
     assert stages_of(asked)[0].finished()
 
 
+def test_with_a_teacher_the_student_is_distilled_before_it_is_exported(data: Path, tmp_path: Path) -> None:
+    asked = StudentRun(data, tmp_path / "run", StudentRecipe(), teacher="full-cpu")
+    names = [stage.name for stage in stages_of(asked)]
+    assert names == ["preparation", "teacher", *PARTS, "student", "distillation", "bundle", "report"]
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> FrameCache:
     folder = tmp_path_factory.mktemp("cache")
