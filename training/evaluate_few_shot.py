@@ -3,6 +3,7 @@ fine-tuned, beside geometry alone.
 
     python -m vivant.training.evaluate_few_shot --data DATA -o few-shot
     python -m vivant.training.evaluate_few_shot --teacher runs/teacher/last.safetensors --data DATA -o few-shot
+    python -m vivant.training.evaluate_few_shot --bundle before --bundle distilled --data DATA -o ablation
 
 The first frame of a clip is the first photo, the others are spread over the clip, away from the frames that are made
 again and compared: self-reenactment, as in the tables of Zakharov et al. 2019. All methods are compared at one size,
@@ -16,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,24 +110,33 @@ def methods_of(
 
 
 def baselines_of(
-    clip: TrackedClip, shots: Sequence[int], targets: Sequence[int], bundle: Bundle
+    clip: TrackedClip, shots: Sequence[int], targets: Sequence[int], students: Mapping[str, Bundle]
 ) -> list[Geometry | BundledStudent]:
-    """Geometry alone, and the student with every number of photos."""
+    """Geometry alone, and the students, by name, with every number of photos."""
     region = whole_square(clip.frames.shape[1])
-    methods: list[Geometry | BundledStudent] = [Geometry()]
-    methods += [BundledStudent(bundle, f"student, {n} photo{'s' * (n > 1)}") for n in shots]
-    for method in methods:
-        method.prepare(clip.frames[0], clip.landmarks[0], region)
-    for method, count in zip(methods[1:], shots, strict=True):
-        assert isinstance(method, BundledStudent)
-        method.refer([(clip.frames[i], clip.landmarks[i]) for i in source_frames(clip, count, targets)[1:]])
+    geometry = Geometry()
+    geometry.prepare(clip.frames[0], clip.landmarks[0], region)
+    methods: list[Geometry | BundledStudent] = [geometry]
+    for name, bundle in students.items():
+        for count in shots:
+            student = BundledStudent(bundle, f"{name}, {count} photo{'s' * (count > 1)}")
+            student.prepare(clip.frames[0], clip.landmarks[0], region)
+            student.refer([(clip.frames[i], clip.landmarks[i]) for i in source_frames(clip, count, targets)[1:]])
+            methods.append(student)
     return methods
 
 
 def evaluate_few_shot(
-    teachers: Sequence[TrainedTeacher], videos: Sequence[Path], output: Path, bundle: Bundle, settings: FewShotSettings
+    teachers: Sequence[TrainedTeacher],
+    videos: Sequence[Path],
+    output: Path,
+    students: Mapping[str, Bundle],
+    settings: FewShotSettings,
 ) -> str:
     """Measures everything; writes `few_shot.json`, `few_shot.md` and `sheet.png`, and returns the Markdown.
+
+    Args:
+        students: bundles by the names of their rows, one at least; the first one's tracker is used for all.
 
     Raises:
         TrainingError: no clip can be evaluated, or the teachers differ in size.
@@ -134,6 +144,7 @@ def evaluate_few_shot(
     sizes = {teacher.teacher.config.size for teacher in teachers} or {SIZE}
     if len(sizes) != 1:
         raise TrainingError("Teachers of different sizes cannot be compared pixel by pixel.")
+    bundle = next(iter(students.values()))
     started, observer = time.perf_counter(), Observer(bundle)
     skipped: dict[str, str] = {}
     rows: dict[str, list[Scores]] = {}
@@ -142,7 +153,7 @@ def evaluate_few_shot(
     with ThreadPoolExecutor(1) as pool, progress_bar() as bar:
         task = bar.add_task("few-shot", total=len(videos))
         for clip in load_ahead(find_clips(videos), bundle, size, skipped):
-            shown = _clip_scores(clip, teachers, settings, bundle, observer, rows, pool)
+            shown = _clip_scores(clip, teachers, settings, students, observer, rows, pool)
             pictures.append(shown)
             bar.advance(task)
     if not rows:
@@ -162,7 +173,7 @@ def _clip_scores(
     clip: TrackedClip,
     teachers: Sequence[TrainedTeacher],
     settings: FewShotSettings,
-    bundle: Bundle,
+    students: Mapping[str, Bundle],
     observer: Observer,
     rows: dict[str, list[Scores]],
     pool: ThreadPoolExecutor,
@@ -172,7 +183,8 @@ def _clip_scores(
     truths = [true_frame(clip, target, observer, with_flip=False) for target in targets]
     farthest = clip.farthest(targets)
     shown = [clip.frames[0]]
-    baselines = baselines_of(clip, settings.student_shots, targets, bundle)
+    bundle = next(iter(students.values()))
+    baselines = baselines_of(clip, settings.student_shots, targets, students)
     tried = [m for teacher in teachers for m in methods_of(clip, teacher, settings, targets, bundle)]
     for method in [*baselines, *tried]:
         made = [method.frame(clip.landmarks[target]) for target in targets]
@@ -206,13 +218,21 @@ def _table(
     return "\n".join(lines) + "\n"
 
 
+def _students(folders: Sequence[Path]) -> dict[str, Bundle]:
+    """Bundles by name: that of their folder where there are several."""
+    names = ["student"] if len(folders) == 1 else [f"student `{folder.name}`" for folder in folders]
+    if len(set(names)) < len(names):
+        raise TrainingError("Bundles that are compared need folders of different names.")
+    return {name: Bundle(folder, threads=1) for name, folder in zip(names, folders, strict=True)}
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--teacher", type=Path, action="append", default=[], help="checkpoint; may be repeated")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get(DATA_VARIABLE, "")))
     parser.add_argument("--output", "-o", type=Path, default=Path("few-shot"))
-    parser.add_argument("--bundle", type=Path, default=BUNDLED)
+    parser.add_argument("--bundle", type=Path, action="append", help="a student's; may be repeated")
     parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS))
     parser.add_argument("--tuned-shots", type=int, nargs="*", help="for which T to fine-tune; default: all")
     parser.add_argument("--epochs", type=int, help="of fine-tuning; 0: none; default: 10, the paper's networks 40")
@@ -227,7 +247,7 @@ def main() -> None:
     try:
         teachers = [load_teacher(path) for path in given.teacher]
         videos = heldout_videos(given.data)[: given.clips]
-        print(evaluate_few_shot(teachers, videos, given.output, Bundle(given.bundle, threads=1), settings))
+        print(evaluate_few_shot(teachers, videos, given.output, _students(given.bundle or [BUNDLED]), settings))
     except (VivantError, TrainingError, CheckpointError) as error:
         sys.exit(f"error: {error}")
 

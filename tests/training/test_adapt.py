@@ -204,7 +204,7 @@ def test_the_table_of_photos(runs: dict[str, Path], bundle: Bundle, astronaut: P
     write_video(tmp_path / "a.mp4", [np.roll(picture, shift, 1) for shift in range(12)], fps=8)
     teachers: list[TrainedTeacher] = [load_teacher(runs[name] / LAST) for name in ("tiny-full", "tiny-paper")]
     settings = FewShotSettings(shots=(1, 2), tuned_shots=(2,), targets=3, epochs=1, student_shots=(1, 3))
-    text = evaluate_few_shot(teachers, [tmp_path / "a.mp4"], tmp_path / "out", bundle, settings)
+    text = evaluate_few_shot(teachers, [tmp_path / "a.mp4"], tmp_path / "out", {"student": bundle}, settings)
     report = json.loads((tmp_path / "out" / "few_shot.json").read_text())
     expected = ["geometry", "student, 1 photo", "student, 3 photos"]
     for name in ("tiny-full", "tiny-paper"):
