@@ -91,13 +91,17 @@ async function firstFrame(): Promise<{ pixels: Uint8ClampedArray; width: number 
 
 type Shot = Awaited<ReturnType<typeof firstFrame>>;
 
-/** How many pixels of two pictures differ by more than one grey level, within a box (x0, y0, x1, y1) and outside of it. */
-function differing(a: Shot, b: Shot, [x0, y0, x1, y1]: readonly [number, number, number, number]): { within: number; outside: number } {
+/** How many pixels of two pictures differ by more than one grey level, within boxes (x0, y0, x1, y1) and outside of them. */
+function differing(
+  a: Shot,
+  b: Shot,
+  boxes: readonly (readonly [number, number, number, number])[],
+): { within: number; outside: number } {
   const count = { within: 0, outside: 0 };
   for (let i = 0; i < a.pixels.length; i += 4) {
     if ([0, 1, 2].every((c) => Math.abs((a.pixels[i + c] ?? 0) - (b.pixels[i + c] ?? 0)) <= 1)) continue;
     const [x, y] = [(i / 4) % a.width, Math.floor(i / 4 / a.width)];
-    count[x >= x0 && x <= x1 && y >= y0 && y <= y1 ? "within" : "outside"] += 1;
+    count[boxes.some(([x0, y0, x1, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1) ? "within" : "outside"] += 1;
   }
   return count;
 }
