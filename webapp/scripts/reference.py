@@ -1,11 +1,12 @@
 """What native ONNX Runtime makes of a photo and a preset: frames to compare with the browser's, and times.
 
     python scripts/reference.py OUT [--frames 0,10,20] [--sizes 256,512] [--threads 2] [--precision int8] [--scale 2.2]
-        [--camera 60] [--shut] [--also PHOTO]
+        [--camera 60] [--shut] [--also PHOTO[@PRESET:FRAME]]...
 
 Writes OUT/photo.png (decoded once, so that both hosts start from the same pixels), OUT/frame-NNN.png (as `vivant
-animate` renders them; with --also, with the teeth of that other photo, OUT/other.png), OUT/camera.mjpeg (an animated
-sample, for browsers to take for a camera), OUT/reference.json (times, and where in each frame the mouth is).
+animate` renders them; with --also, with mouth and eyes from those photos too, OUT/other-N.png), OUT/camera.mjpeg (an
+animated sample, for browsers to take for a camera), OUT/reference.json (times, and where in each frame mouth and eyes
+are).
 """
 
 import argparse
@@ -20,7 +21,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
-from vivant.models.landmarks import LIPS_INNER, LIPS_OUTER
+from vivant.models.landmarks import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
 from vivant.runtime.animate import Gains
 from vivant.runtime.faces import Face, find_faces, track_face
 from vivant.runtime.images import load_photo
@@ -33,6 +34,7 @@ PHOTO = BUNDLED.parent / "samples" / "astronaut.jpg"
 CAMERA_PHOTO = BUNDLED.parent / "samples" / "grace_hopper.jpg"
 CAMERA_SIZE = (640, 480)
 CAMERA_FPS = 30
+RINGS = {"mouth": LIPS_OUTER, "right_eye": RIGHT_EYE, "left_eye": LEFT_EYE}
 
 
 def main() -> None:
@@ -40,7 +42,9 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--photo", type=Path, default=PHOTO)
     parser.add_argument("--shut", action="store_true", help="presses the photo's lips together first")
-    parser.add_argument("--also", type=Path, help="another photo of the same person")
+    parser.add_argument(
+        "--also", action="append", default=[], help="another photo of the same person, perhaps with an expression"
+    )
     parser.add_argument("--preset", default="talk")
     parser.add_argument("--frames", type=_numbers, default=[])
     parser.add_argument("--sizes", type=_numbers, default=[])
@@ -59,13 +63,13 @@ def main() -> None:
     track = MotionTrack.load(bundle.preset(options.preset))
     face = max(find_faces(bundle, pixels), key=lambda face: face.size)
     gains = Gains().as_array()
-    others = [_other(bundle, options.also, options.output / "other.png")] if options.also else []
+    others = [_other(bundle, also, options.output / f"other-{i}.png") for i, also in enumerate(options.also)]
     portrait = Portrait(bundle, pixels, face, None, Stopwatch(), others)
-    mouths: dict[int, list[float]] = {}
+    parts: dict[int, dict[str, list[float]]] = {}
     for i in options.frames:
         canvas, target = pixels.copy(), portrait.target(track.frame(i), gains)
         portrait.draw(canvas, target)
-        mouths[i] = _mouth(target)
+        parts[i] = {name: _around(target[ring, :2]) for name, ring in RINGS.items()}
         Image.fromarray(canvas).save(options.output / f"frame-{i:03}.png")
     if options.camera:
         _write_camera(options.output / "camera.mjpeg", bundle, track, options.camera)
@@ -78,15 +82,27 @@ def main() -> None:
         stages = watch.milliseconds()
         times |= {f"{stage} {size}": stages[stage] for stage in ("encode", "render", "paste")}
     reference = {"preset": options.preset, "threads": options.threads, "frames": options.frames, "milliseconds": times}
-    reference["mouths"] = mouths
+    reference["parts"] = parts
     (options.output / "reference.json").write_text(json.dumps(reference, indent=1) + "\n")
 
 
-def _other(bundle: Bundle, path: Path, copy: Path) -> tuple[np.ndarray, Face]:
+def _other(bundle: Bundle, also: str, copy: Path) -> tuple[np.ndarray, Face]:
     """Another photo of the same person and its largest face; browsers get the pixels that were decoded here."""
-    pixels = load_photo(path).pixels
+    path, _, expression = also.partition("@")
+    pixels = load_photo(Path(path)).pixels
+    if expression:
+        pixels = _as_in(bundle, pixels, *expression.split(":"))
     Image.fromarray(pixels).save(copy)
     return pixels, max(find_faces(bundle, pixels), key=lambda face: face.size)
+
+
+def _as_in(bundle: Bundle, pixels: np.ndarray, preset: str, frame: str) -> np.ndarray:
+    """The photo with the expression of a preset's frame: the samples have one photo of each person."""
+    face, canvas = max(find_faces(bundle, pixels), key=lambda face: face.size), pixels.copy()
+    portrait = Portrait(bundle, pixels, face, None, Stopwatch())
+    motion = MotionTrack.load(bundle.preset(preset)).frame(int(frame))
+    portrait.draw(canvas, portrait.target(motion, Gains().as_array()))
+    return canvas
 
 
 def _shut(bundle: Bundle, pixels: np.ndarray) -> np.ndarray:
@@ -103,10 +119,9 @@ def _shut(bundle: Bundle, pixels: np.ndarray) -> np.ndarray:
     return canvas
 
 
-def _mouth(target: np.ndarray) -> list[float]:
-    """The box around the lips (x0, y0, x1, y1, pixels of the photo) for landmarks [478, 3]."""
-    lips = target[LIPS_OUTER, :2]
-    return [*lips.min(0).tolist(), *lips.max(0).tolist()]
+def _around(points: np.ndarray) -> list[float]:
+    """The box around points [N, 2]: x0, y0, x1, y1."""
+    return [*points.min(0).tolist(), *points.max(0).tolist()]
 
 
 def _scaled(pixels: np.ndarray, scale: float) -> np.ndarray:

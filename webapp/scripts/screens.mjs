@@ -21,7 +21,7 @@ const SCHEMES = ["light", "dark"];
 const PATIENCE = 120_000;
 
 /** What has to be scrolled into sight in a state. */
-const IN_SIGHT = { teeth: ".others" };
+const IN_SIGHT = { person: ".others", photos: ".others" };
 
 /** How to get from the first view to each state. */
 const STATES = {
@@ -39,13 +39,15 @@ const STATES = {
     await page.locator(".panel [role=alert]").waitFor({ timeout: PATIENCE });
   },
   portrait: async (page) => enliven(page, "Smile"),
-  teeth: async (page) => {
+  person: async (page) => enliven(page, "Smile"),
+  photos: async (page) => {
     await enliven(page, "Surprise");
     await page.locator(".others input").setInputFiles([
       ...["astronaut.jpg", "grace_hopper.jpg"].map((name) => ({ name, mimeType: "image/jpeg", buffer: readFileSync(join(SAMPLES, name)) })),
       { name: "sky.png", mimeType: "image/png", buffer: await sky(page.context().browser()) },
     ]);
     await page.locator(".others .refusals:not(:empty)").waitFor({ timeout: PATIENCE });
+    await page.locator(".others progress").waitFor({ state: "detached", timeout: PATIENCE });
   },
   camera: async (page) => {
     await enliven(page, "At rest");

@@ -12,7 +12,6 @@ import {
   EngineError,
   type EngineOptions,
   type Gains,
-  type Lending,
   type Motion,
   type OpenedPhoto,
   type Pixels,
@@ -85,9 +84,12 @@ class WorkerEngine implements Engine {
     return { id, ...added };
   }
 
-  removePhoto(id: number): Promise<Lending> {
-    this.#told.others.delete(id);
-    return this.#link.call("removePhoto", { id });
+  async removePhoto(id: number): Promise<readonly number[]> {
+    const { others } = this.#told;
+    others.delete(id);
+    const lost = await this.#link.call("removePhoto", { id });
+    for (const one of lost) others.delete(one);
+    return lost;
   }
 
   async setMotion(motion: Motion): Promise<void> {

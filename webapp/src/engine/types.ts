@@ -61,16 +61,8 @@ export interface OpenedPhoto {
   readonly faces: readonly FoundFace[];
 }
 
-/** Which photo lends the portrait the inside of its mouth. */
-export interface Lending {
-  /** The one that shows most of it; null if there is none besides the portrait's own. */
-  readonly lender: number | null;
-  /** Whether it shows more of it than the portrait's own photo. */
-  readonly helps: boolean;
-}
-
-/** Another photo of the person, and what came of it. */
-export interface AddedPhoto extends Lending {
+/** Another photo of the person, which lends mouth and eyes from now on. */
+export interface AddedPhoto {
   readonly id: number;
   /** Of the picture in which the face was looked for. */
   readonly width: number;
@@ -182,13 +174,13 @@ export interface Engine {
   /** Prepares these faces of the photo that was opened last and starts rendering them with the motion that is set. */
   chooseFaces(ids: readonly number[]): Promise<void>;
   /**
-   * Looks at another photo of the one person who is animated, while the portrait moves on. Of all of them the one that
-   * shows most of the inside of the mouth lends it to the portrait, until other faces are chosen. Throws EngineError:
-   * that of `openPhoto`, `too-many-photos`, or `several-faces` where more than one face is animated.
+   * Looks at another photo of the one person who is animated, while the portrait moves on. Until other faces are
+   * chosen, mouth and eyes are taken from all of them, in every frame from those that come nearest to it. Throws
+   * EngineError: that of `openPhoto`, `too-many-photos`, or `several-faces` where more than one face is animated.
    */
   addPhoto(file: Blob): Promise<AddedPhoto>;
-  /** Forgets another photo. */
-  removePhoto(id: number): Promise<Lending>;
+  /** Forgets another photo, and answers which of the rest went with it, because they cannot be read any more. */
+  removePhoto(id: number): Promise<readonly number[]>;
   setMotion(motion: Motion): Promise<void>;
   setGains(gains: Gains): void;
   setSize(size: Size): void;

@@ -5,7 +5,7 @@ import { CloseIcon, PictureIcon } from "./icons";
 import { type OtherPhoto, OTHERS_PLACE, type Refusal } from "./others";
 import type { Studio } from "./studio";
 
-/** More photos of the person, which lend the portrait their teeth. */
+/** More photos of the person, which lend the portrait mouth and eyes. */
 export function OtherPhotosGroup({ studio }: { readonly studio: Studio }) {
   const t = texts.value.others;
   const { others } = studio;
@@ -23,9 +23,7 @@ export function OtherPhotosGroup({ studio }: { readonly studio: Studio }) {
       <h2 id="others-heading">{t.heading}</h2>
       {photos.length === 0 ? <p class="quiet">{t.hint}</p> : (
         <ul class="tiles">
-          {photos.map((photo) => (
-            <Tile key={photo.key} photo={photo} lends={photo.found?.id === others.lending.value?.lender} onRemove={remove} />
-          ))}
+          {photos.map((photo) => <Tile key={photo.key} photo={photo} onRemove={remove} />)}
         </ul>
       )}
       <p class="quiet tiles-state" role="status">{stateOf(studio)}</p>
@@ -43,17 +41,15 @@ export function OtherPhotosGroup({ studio }: { readonly studio: Studio }) {
 
 interface TileProps {
   readonly photo: OtherPhoto;
-  /** It is the one whose teeth are shown. */
-  readonly lends: boolean;
   readonly onRemove: (photo: OtherPhoto, tile: HTMLElement) => void;
 }
 
-function Tile({ photo, lends, onRemove }: TileProps) {
+function Tile({ photo, onRemove }: TileProps) {
   const t = texts.value.others;
   const { file: { name }, found } = photo;
   const tile = useRef<HTMLLIElement>(null);
   return (
-    <li ref={tile} class={found !== null && lends ? "tile tile-lends" : "tile"}>
+    <li ref={tile} class="tile">
       {typeof found?.url === "string" ? <img src={found.url} alt={name} title={name} /> : <span class="tile-empty"><PictureIcon /></span>}
       {found === null && <progress aria-label={t.looking(name)} />}
       <button
@@ -74,10 +70,8 @@ function stateOf({ others }: Studio): string {
   const photos = others.photos.value;
   const working = photos.find(({ found }) => found === null);
   if (working !== undefined) return t.looking(working.file.name);
-  const lending = others.lending.value;
-  const lender = photos.find(({ found }) => found?.id === lending?.lender);
-  if (lender === undefined) return "";
-  return lending?.helps === true ? t.lends(lender.file.name) : t.helpless;
+  const lenders = others.files.length;
+  return lenders === 0 ? "" : t.lending(lenders + 1); // the portrait's own photo is one of them
 }
 
 function sentence({ name, problem }: Refusal): string {

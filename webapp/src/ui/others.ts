@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { Engine, Lending } from "../engine/types";
+import type { Engine } from "../engine/types";
 import { checkPhoto, type Square, squareAround, thumbnailOf } from "../media/photo";
 import type { Texts } from "../texts/language";
 import { problemOf } from "./engine-link";
@@ -28,17 +28,16 @@ interface OthersOptions {
   readonly thumbnail?: (file: Blob, area: Square) => Promise<string | null>;
 }
 
-/** More photos of one person: the one with the most open mouth lends the portrait its teeth. */
+/** More photos of one person, which lend the portrait mouth and eyes. */
 export class OtherPhotos {
   readonly photos = signal<readonly OtherPhoto[]>([]);
   readonly refusals = signal<readonly Refusal[]>([]);
-  readonly lending = signal<Lending | null>(null);
   #work: Promise<void> = Promise.resolve();
   #next = 0;
 
   constructor(private readonly options: OthersOptions) {}
 
-  /** Those that the portrait is made of besides its own photo. */
+  /** Those that the portrait is made of besides its own photo: they were examined. */
   get files(): readonly File[] {
     return this.photos.value.filter(({ found }) => found !== null).map(({ file }) => file);
   }
@@ -57,7 +56,7 @@ export class OtherPhotos {
     this.options.announce((t) => t.others.removed(file.name));
     if (found === null) return; // whoever examines it will notice
     try {
-      this.#heed(await (await this.options.engine()).removePhoto(found.id));
+      this.#part(await (await this.options.engine()).removePhoto(found.id));
     } catch (error) {
       this.#refuse(file, problemOf(error));
     }
@@ -67,7 +66,6 @@ export class OtherPhotos {
   clear(): void {
     for (const { key } of this.photos.value) this.#drop(key);
     this.refusals.value = [];
-    this.lending.value = null;
   }
 
   /** Once every photo was examined. */
@@ -82,14 +80,13 @@ export class OtherPhotos {
       const problem = checkPhoto(file);
       if (problem !== null) return this.#refuse(file, problem, key);
       const engine = await this.options.engine();
-      const { id, width, height, box, ...lending } = await engine.addPhoto(file);
+      const { id, width, height, box } = await engine.addPhoto(file);
       const draw = this.options.thumbnail ?? thumbnailOf;
       const url = await draw(file, squareAround(box, width, height));
       if (!this.#wanted(key)) {
         revoke(url);
-        return this.#heed(await engine.removePhoto(id));
+        return this.#part(await engine.removePhoto(id));
       }
-      this.#heed(lending);
       this.photos.value = this.photos.value.map((one) => (one.key === key ? { ...one, found: { id, url } } : one));
     } catch (error) {
       if (this.#wanted(key)) this.#refuse(file, problemOf(error), key);
@@ -100,8 +97,11 @@ export class OtherPhotos {
     return this.photos.value.some((photo) => photo.key === key);
   }
 
-  #heed(lending: Lending): void {
-    this.lending.value = this.photos.value.length === 0 ? null : lending;
+  /** The engine could not read these any more. */
+  #part(lost: readonly number[]): void {
+    for (const { found, file, key } of this.photos.value) {
+      if (found !== null && lost.includes(found.id)) this.#refuse(file, "not-an-image", key);
+    }
   }
 
   #refuse({ name }: File, problem: Problem, key?: number): void {

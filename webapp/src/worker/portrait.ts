@@ -15,26 +15,17 @@ export interface Square {
   readonly side: number;
 }
 
-/** What `refer` takes of the main photo. */
-const MAIN = ["mouth", "points"] as const;
-/** What `render` takes from the main photo, or in its place from another one that shows more of the mouth's inside. */
-const LENT = ["reference_mouth", "reference_lips"] as const;
-const KEPT: ReadonlySet<string> = new Set([...MAIN, ...LENT]);
-
-/** What a photo tells of the inside of the mouth. */
-export interface Reference {
-  readonly values: Readonly<Record<(typeof LENT)[number], Float32Array>>;
-  /** The greater, the more of it can be seen. */
-  readonly suitability: number;
-}
+/** Begins the names of what `refer` gives: its inputs, of one photo more. */
+const ALL = "all_";
 
 let portraits = 0;
 
 export class Portrait {
   readonly #id = ++portraits;
-  /** Some of what its own photo tells, the same for every size. */
-  #own: Values = {};
-  #borrowed: Reference | null = null;
+  /** Of what its own photo tells, that to which `refer` adds other photos: the same at every size. */
+  #own: Values | null = null;
+  /** The same of all photos that lend, its own among them; null without others. */
+  #all: Values | null = null;
   #size = 0;
 
   private constructor(
@@ -86,52 +77,33 @@ export class Portrait {
       size: graphs.int64(size),
     };
     const outputs = await this.watch.time("encode", () => graphs.run("encode", feeds));
-    const told = Object.entries(outputs).map(([name, { data, dims }]) => [name, { data: data as Float32Array, dims }] as const);
-    const wanted = graphs.inputs("render");
-    const encoded: Values = Object.fromEntries(told.filter(([name]) => wanted.includes(name)));
-    this.#own = Object.fromEntries(told.filter(([name]) => KEPT.has(name)));
-    await this.renderer.hold(this.#id, { ...encoded, ...(this.#borrowed && this.#lent(this.#borrowed.values)) });
+    const encoded = valuesOf(outputs);
+    this.#own = only(encoded, graphs.inputs("refer"));
+    await this.renderer.hold(this.#id, { ...only(encoded, graphs.inputs("render")), ...this.#all });
     this.#size = size;
   }
 
-  /** What another photo of the same person tells of the inside of the mouth; `resize` must have been called. */
-  async refer(photo: Picture, face: Face): Promise<Reference> {
+  /** What is known of the person's photos (null: of its own alone), with one photo more. Changes nothing. */
+  async refer(known: Values | null, photo: Picture, landmarks: Float32Array): Promise<Values> {
     const { graphs } = this;
-    const main = MAIN.map((name) => [name, graphs.input("refer", name, this.#value(name).data)]);
+    const before = known ?? this.#own;
+    if (!before) throw new EngineError("engine-failed", "The portrait has no size yet.");
+    const tensors = Object.entries(before).map(([name, { data, dims }]) => [name, graphs.float32(data, dims)]);
     const feeds = {
+      ...(Object.fromEntries(tensors) as Tensors),
       image: graphs.uint8(photo.pixels, [photo.height, photo.width, photo.channels]),
-      landmarks: graphs.input("refer", "landmarks", face.landmarks),
-      ...(Object.fromEntries(main) as Tensors),
+      landmarks: graphs.input("refer", "landmarks", landmarks),
     };
     const outputs = await this.watch.time("refer", () => graphs.run("refer", feeds));
-    const [mouth, lips] = LENT.map((name) => numbers(outputs, name).slice()) as [Float32Array, Float32Array];
-    const suitability = numbers(outputs, "suitability")[0] ?? 0;
-    dispose(outputs);
-    return { values: { reference_mouth: mouth, reference_lips: lips }, suitability };
+    const given = Object.entries(valuesOf(outputs)).filter(([name]) => name.startsWith(ALL));
+    return Object.fromEntries(given.map(([name, value]) => [name.slice(ALL.length), value]));
   }
 
-  /** What its own photo tells. */
-  ownReference(): Promise<Reference> {
-    return this.refer(this.photo, this.face);
-  }
-
-  /** Shows the inside of the mouth as another photo has it, at every size; null: as its own photo has it. */
-  async borrow(reference: Reference | null): Promise<void> {
-    if (reference === this.#borrowed) return;
-    this.#borrowed = reference;
-    if (this.#size === 0) return; // `resize` will heed it
-    const own = { reference_mouth: this.#value("reference_mouth"), reference_lips: this.#value("reference_lips") };
-    await this.renderer.hold(this.#id, reference ? this.#lent(reference.values) : own);
-  }
-
-  #lent(values: Reference["values"]): Values {
-    return Object.fromEntries(LENT.map((name) => [name, { data: values[name], dims: this.#value(name).dims }]));
-  }
-
-  #value(name: string): Values[string] {
-    const value = this.#own[name];
-    if (!value) throw new EngineError("engine-failed", "The portrait has no size yet.");
-    return value;
+  /** Takes mouth and eyes from all the photos that `refer` was told of, at every size; null: from its own alone. */
+  async lend(all: Values | null): Promise<void> {
+    this.#all = all;
+    const lent = all ?? this.#own;
+    if (this.#size > 0 && lent) await this.renderer.hold(this.#id, lent); // without a size, `resize` will heed it
   }
 
   /** The photo's own landmarks after a relative motion. */
@@ -180,4 +152,15 @@ export class Portrait {
 /** Pixels on a side of a rendered square: one that is on its way may have another size than its portrait by now. */
 export function sideOf(frame: RenderedSquare): number {
   return Math.round(Math.sqrt(frame.length / RGBA));
+}
+
+/** A graph's outputs, which are this host's own from then on. */
+function valuesOf(outputs: Tensors): Values {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { data, dims }]) => [name, { data: data as Float32Array, dims }]),
+  );
+}
+
+function only(values: Values, names: readonly string[]): Values {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
 }

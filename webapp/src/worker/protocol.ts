@@ -8,7 +8,6 @@ import type {
   ErrorCode,
   Frame,
   Gains,
-  Lending,
   Motion,
   OpenedPhoto,
   Pixels,
@@ -40,7 +39,7 @@ export interface Calls {
   chooseFaces: [request: { ids: readonly number[] }, answer: null];
   /** Another photo of the person who is animated, under a number of the page's own. */
   addPhoto: [request: { id: number; file: Blob }, answer: Omit<AddedPhoto, "id">];
-  removePhoto: [request: { id: number }, answer: Lending];
+  removePhoto: [request: { id: number }, answer: readonly number[]];
   setMotion: [request: { motion: Motion }, answer: null];
   setGains: [request: { gains: Gains }, answer: null];
   setSize: [request: { size: number | "auto" }, answer: null];

@@ -97,18 +97,19 @@ const handlers: Handlers = {
   addPhoto: ({ id, file }) => {
     const kept = references(); // of the face that is animated now, whatever is chosen until its turn comes
     return photos.run(async () => {
-      const { reference, ...found } = await started().studio.watch.time("examine", () => kept.examine(file));
-      const lending = await exclusive(() => kept.keep(id, reference));
+      const { lenders, ...found } = await started().studio.watch.time("examine", () => kept.examine(id, file));
+      await exclusive(() => kept.lend(lenders));
       await started().player.refresh();
-      return { ...found, ...lending };
+      return found;
     });
   },
   removePhoto: ({ id }) => {
     const kept = references();
     return photos.run(async () => {
-      const lending = await exclusive(() => kept.remove(id));
+      const { lenders, lost } = await kept.without(id);
+      await exclusive(() => kept.lend(lenders));
       await started().player.refresh();
-      return lending;
+      return lost;
     });
   },
   async setMotion({ motion }) {

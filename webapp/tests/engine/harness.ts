@@ -73,12 +73,29 @@ async function framesShown(count: number): Promise<void> {
   while (frames.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** A bitmap's pixels, R G B A. */
-function pixelsOf(bitmap: ImageBitmap): Uint8ClampedArray {
-  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+/** A picture's pixels, R G B A. */
+function pixelsOf(picture: ImageBitmap | HTMLCanvasElement): Uint8ClampedArray {
+  const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
   if (!context) throw new Error("no context");
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+  context.drawImage(picture, 0, 0);
+  return context.getImageData(0, 0, picture.width, picture.height).data;
+}
+
+/** By how much pixels differ at worst, and the share of them that differ by no more than one grey level. */
+async function likeness(got: Uint8ClampedArray, base64: string): Promise<{ worst: number; equalShare: number }> {
+  const expected = pixelsOf(await createImageBitmap(blobOf(base64)));
+  let [worst, equal] = [0, 0];
+  for (let i = 0; i < got.length; i += 4) {
+    const difference = Math.max(...[0, 1, 2].map((c) => Math.abs((got[i + c] ?? 0) - (expected[i + c] ?? 0))));
+    worst = Math.max(worst, difference);
+    if (difference <= 1) equal += 1;
+  }
+  return { worst, equalShare: equal / (got.length / 4) };
+}
+
+/** How much the frame that is shown now is like a picture. */
+function compareShown(picture: string): ReturnType<typeof likeness> {
+  return likeness(pixelsOf(canvas), picture);
 }
 
 /** The first frame of the motion that is set, as a file has it. */
@@ -91,13 +108,17 @@ async function firstFrame(): Promise<{ pixels: Uint8ClampedArray; width: number 
 
 type Shot = Awaited<ReturnType<typeof firstFrame>>;
 
-/** How many pixels of two pictures differ by more than one grey level, within a box (x0, y0, x1, y1) and outside of it. */
-function differing(a: Shot, b: Shot, [x0, y0, x1, y1]: readonly [number, number, number, number]): { within: number; outside: number } {
+/** How many pixels of two pictures differ by more than one grey level, within boxes (x0, y0, x1, y1) and outside of them. */
+function differing(
+  a: Shot,
+  b: Shot,
+  boxes: readonly (readonly [number, number, number, number])[],
+): { within: number; outside: number } {
   const count = { within: 0, outside: 0 };
   for (let i = 0; i < a.pixels.length; i += 4) {
     if ([0, 1, 2].every((c) => Math.abs((a.pixels[i + c] ?? 0) - (b.pixels[i + c] ?? 0)) <= 1)) continue;
     const [x, y] = [(i / 4) % a.width, Math.floor(i / 4 / a.width)];
-    count[x >= x0 && x <= x1 && y >= y0 && y <= y1 ? "within" : "outside"] += 1;
+    count[boxes.some(([x0, y0, x1, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1) ? "within" : "outside"] += 1;
   }
   return count;
 }
@@ -151,16 +172,7 @@ async function compare(wanted: Record<number, string>): Promise<{ index: number;
   let index = 0;
   for await (const { bitmap } of engine.renderAll({ loops: 1 })) {
     const picture = wanted[index];
-    if (picture) {
-      const [got, expected] = [pixelsOf(bitmap), pixelsOf(await createImageBitmap(blobOf(picture)))];
-      let [worst, equal] = [0, 0];
-      for (let i = 0; i < got.length; i += 4) {
-        const difference = Math.max(...[0, 1, 2].map((c) => Math.abs((got[i + c] ?? 0) - (expected[i + c] ?? 0))));
-        worst = Math.max(worst, difference);
-        if (difference <= 1) equal += 1;
-      }
-      results.push({ index, worst, equalShare: equal / (got.length / 4) });
-    }
+    if (picture) results.push({ index, ...(await likeness(pixelsOf(bitmap), picture)) });
     bitmap.close();
     if (index++ === last) break;
   }
@@ -170,7 +182,7 @@ async function compare(wanted: Record<number, string>): Promise<{ index: number;
 const credentials = new Credentials();
 const harness = {
   engine: null as Engine | null,
-  blobOf, canvas, codeOf, compare, createEngine, credentials, differing, downloads, enliven, errors, firstFrame, frames, framesShown, loadRuntime, logPlacement,
+  blobOf, canvas, codeOf, compare, compareShown, createEngine, credentials, differing, downloads, enliven, errors, firstFrame, frames, framesShown, loadRuntime, logPlacement,
   longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start,
   signerOf: (making: Making) => signerOf(credentials, making),
   statistics, supportedFormats,

@@ -1,75 +1,70 @@
-/** Another photo of the person lends the portrait its teeth, and the browser's frames are those of `vivant animate --also`. */
+/** Other photos of the person lend the portrait mouth and eyes, and the browser's frames are those of `vivant animate --also`. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ASTRONAUT, expect, nativeReference, REPOSITORY, SOFTWARE_GPU, startEngine, test } from "./browser";
+import { ASTRONAUT, expect, REPOSITORY, startEngine, test } from "./browser";
+import { around, PRESET, severalPhotos } from "./several-photos";
 
-/** Its first frame has a wide open mouth. */
-const PRESET = "speaker-expressive";
-const SAMPLES = join(REPOSITORY, "models/samples");
-/** Of the same person: one with her lips pressed together, one with an open smile. */
-const PHOTOS = ["--photo", join(SAMPLES, "astronaut.jpg"), "--shut", "--also", join(SAMPLES, "astronaut.jpg")];
-const HOPPER = readFileSync(join(SAMPLES, "grace_hopper.jpg")).toString("base64");
+const HOPPER = readFileSync(join(REPOSITORY, "models/samples/grace_hopper.jpg")).toString("base64");
 const OPEN = ASTRONAUT.toString("base64");
 
-type Box = readonly [number, number, number, number];
-
-/** The part of the face that is painted when lips move. */
-function around([x0, y0, x1, y1]: Box): Box {
-  const room = (x1 - x0) / 2;
-  return [x0 - room, y0 - room, x1 + room, y1 + room];
-}
-
-/** What Python makes of the two. */
-function reference(precision: "fp32" | "int8") {
-  const folder = nativeReference(...PHOTOS, "--preset", PRESET, "--frames", "0", "--precision", precision);
-  test.skip(folder === null, "there is no Python environment to render the reference (make it with `make test`)");
-  const picture = (name: string) => readFileSync(join(folder ?? "", name)).toString("base64");
-  const { mouths } = JSON.parse(readFileSync(join(folder ?? "", "reference.json"), "utf8"));
-  return {
-    photo: picture("photo.png"),
-    other: picture("other.png"),
-    frame: picture("frame-000.png"),
-    lips: mouths[0] as Box,
-    mouth: around(mouths[0] as Box),
-  };
-}
-
-test("an opened mouth shows another photo's teeth, as in Python, until that photo is removed", async ({ harnessPage }) => {
+test("mouth and eyes are those of several photos, as in Python, at every size and on every backend", async ({ harnessPage }) => {
   await startEngine(harnessPage);
+  const { photo, others, frame, mouth, eyes } = severalPhotos("auto", "--scale", "1.5"); // so large that there are smaller sizes
   const result = await harnessPage.evaluate(
-    async ([preset, { photo, other, frame, lips, mouth }]) => {
+    async ([preset, photo, [smile, other], frame, mouth, eyes, parts]) => {
       const { engine } = harness;
       if (!engine) throw new Error("no engine");
       await harness.enliven(harness.blobOf(photo), preset);
+      engine.pause(); // or the change of the backend would cut off what it is told after each file
       const alone = await harness.firstFrame();
-      const added = await engine.addPhoto(harness.blobOf(other));
-      const lent = await harness.firstFrame();
+      const one = await engine.addPhoto(harness.blobOf(smile ?? ""));
+      const ofTwo = await harness.firstFrame();
+      const two = await engine.addPhoto(harness.blobOf(other ?? ""));
+      const ofThree = await harness.firstFrame();
       const [compared] = await harness.compare({ 0: frame });
-      const own = await engine.addPhoto(harness.blobOf(photo)); // shows less: changes nothing
-      const still = await harness.firstFrame();
-      const [left] = [await engine.removePhoto(added.id), await engine.removePhoto(own.id)];
-      const back = await harness.firstFrame();
+      engine.setSize(256);
+      const small = await harness.firstFrame();
+      engine.setSize("auto");
+      const largeAgain = await harness.firstFrame();
+      await engine.setBackend("wasm");
+      const elsewhere = await harness.firstFrame();
+      await engine.removePhoto(one.id);
+      const ofLast = await harness.firstFrame();
+      const third = await engine.addPhoto(harness.blobOf(smile ?? ""));
+      await engine.removePhoto(two.id);
+      const ofTwoAgain = await harness.firstFrame();
+      await engine.removePhoto(third.id);
+      const aloneAgain = await harness.firstFrame();
+      const { differing } = harness;
       return {
-        added, own, left,
+        one, two,
         equalShare: compared?.equalShare,
-        changed: harness.differing(alone, lent, lips).within,
-        elsewhere: harness.differing(alone, lent, mouth).outside,
-        changedByWorse: harness.differing(lent, still, mouth),
-        changedInTheEnd: harness.differing(alone, back, mouth),
+        inMouth: differing(alone, ofTwo, [mouth]).within,
+        inEyes: differing(alone, ofTwo, eyes).within,
+        byAnother: differing(ofTwo, ofThree, parts).within,
+        outside: differing(alone, ofThree, parts).outside,
+        resized: differing(ofThree, small, parts).within,
+        // None of these may differ.
+        same: [[ofThree, largeAgain], [ofThree, elsewhere], [ofTwo, ofTwoAgain], [alone, aloneAgain]].map(([a, b]) =>
+          a && b ? differing(a, b, []) : null,
+        ),
+        withoutFirst: differing(ofThree, ofLast, parts).within,
+        errors: harness.errors,
       };
     },
-    [PRESET, reference("int8")] as const,
+    [PRESET, photo, others, frame, mouth, eyes, around([mouth, ...eyes])] as const,
   );
-  const { added, own, left } = result;
-  expect(added).toMatchObject({ lender: added.id, helps: true, width: 512, height: 512 });
-  expect(own).toMatchObject({ lender: added.id, helps: true });
-  expect(left).toEqual({ lender: own.id, helps: false });
+  expect(result.one).toMatchObject({ width: 512, height: 512 });
   expect(result.equalShare).toBeGreaterThanOrEqual(0.999);
-  expect(result.changed).toBeGreaterThan(100);
-  expect(result.elsewhere).toBe(0);
-  expect(result.changedByWorse).toEqual({ within: 0, outside: 0 });
-  expect(result.changedInTheEnd).toEqual({ within: 0, outside: 0 });
+  expect(result.inMouth).toBeGreaterThan(400);
+  expect(result.inEyes).toBeGreaterThan(60);
+  expect(result.byAnother).toBeGreaterThan(100);
+  expect(result.outside).toBe(0);
+  expect(result.resized).toBeGreaterThan(100);
+  expect(result.withoutFirst).toBeGreaterThan(0);
+  expect(result.same).toEqual(Array.from({ length: 4 }, () => ({ within: 0, outside: 0 })));
+  expect(result.errors).toEqual([]);
 });
 
 test("the portrait moves on while photos are examined; a paused one is drawn anew", async ({ harnessPage }) => {
@@ -140,33 +135,4 @@ test("the graph for other photos is fetched when the first one comes", async ({ 
     [PRESET, HOPPER, OPEN] as const,
   );
   expect(code).toBe("download-failed");
-});
-
-test.describe("on a GPU", () => {
-  test.use({ args: SOFTWARE_GPU });
-  test.setTimeout(600_000); // a GPU made of software
-
-  test("lent teeth are those of native ONNX Runtime, and survive the loss of the GPU", async ({ harnessPage }) => {
-    await startEngine(harnessPage, "webgpu");
-    const { photo, other, frame } = reference("fp32");
-    await harnessPage.evaluate(
-      async ([preset, photo, other]) => {
-        const { engine } = harness;
-        if (!engine) throw new Error("no engine");
-        engine.setSize(1024); // as large for files: nothing is encoded anew for them
-        await harness.enliven(harness.blobOf(photo), preset);
-        engine.pause();
-        await engine.addPhoto(harness.blobOf(other));
-        await (engine as unknown as { loseDevice(): Promise<null> }).loseDevice();
-      },
-      [PRESET, photo, other] as const,
-    );
-    await harnessPage.waitForFunction(() => harness.recoveries.length > 0, null, { timeout: 300_000 });
-    const after = await harnessPage.evaluate(async (frame) => {
-      const results = await harness.compare({ 0: frame });
-      return { equalShare: results[0]?.equalShare, recoveries: harness.recoveries, errors: harness.errors };
-    }, frame);
-    expect(after).toMatchObject({ recoveries: ["webgpu"], errors: [] });
-    expect(after.equalShare).toBeGreaterThanOrEqual(0.999);
-  });
 });

@@ -1,16 +1,17 @@
 /** More photos of one person, as the page keeps them. */
 
 import { describe, expect, test } from "vitest";
-import { type AddedPhoto, type Engine, EngineError, type Lending } from "../../src/engine/types";
+import { type AddedPhoto, type Engine, EngineError } from "../../src/engine/types";
 import { squareAround } from "../../src/media/photo";
 import { OtherPhotos } from "../../src/ui/others";
 
 const BOX = [10, 10, 50, 60] as const;
-const NONE: Lending = { lender: null, helps: false };
 
-/** An engine to which the newest photo always lends; what is called "bad" shows nobody. */
+/** An engine that has room for two; what is called "bad" shows nobody. */
 class FakeEngine {
   readonly kept: string[] = [];
+  /** Numbers of photos that it finds it cannot read again when another one is removed. */
+  lost: readonly number[] = [];
   #numbers = new Map<number, string>();
   #next = 40;
   /** Lets photos wait until it is called. */
@@ -29,14 +30,13 @@ class FakeEngine {
     const id = this.#next++;
     this.kept.push(name);
     this.#numbers.set(id, name);
-    return { id, width: 100, height: 80, box: BOX, lender: id, helps: true };
+    return { id, width: 100, height: 80, box: BOX };
   };
 
-  removePhoto = async (id: number): Promise<Lending> => {
+  removePhoto = async (id: number): Promise<readonly number[]> => {
     this.kept.splice(this.kept.indexOf(this.#numbers.get(id) ?? ""), 1);
     this.#numbers.delete(id);
-    const lender = [...this.#numbers.keys()].at(-1);
-    return lender === undefined ? NONE : { lender, helps: true };
+    return this.lost;
   };
 }
 
@@ -64,23 +64,33 @@ describe("other photos", () => {
       { name: "bad.jpg", problem: "no-face" },
       { name: "notes.txt", problem: "not-an-image" },
     ]);
-    expect(others.lending.value).toEqual({ lender: 41, helps: true });
     await others.add([photo("c.jpg"), photo("d.jpg")]);
     expect(others.refusals.value.map(({ problem }) => problem)).toEqual(["too-many-photos"]); // said once
     expect(names(others)).toEqual(["a.jpg", "b.jpg"]);
   });
 
-  test("can be removed, and the best of the rest lends", async () => {
-    const { said, others } = start();
+  test("can be removed", async () => {
+    const { engine, said, others } = start();
     await others.add([photo("a.jpg"), photo("b.jpg")]);
     const [a, b] = others.photos.value;
     if (a === undefined || b === undefined) throw new Error("not added");
-    await others.remove(b);
-    expect(others.lending.value).toEqual({ lender: 40, helps: true });
     await others.remove(a);
-    expect(others.lending.value).toBeNull();
+    expect(names(others)).toEqual(["b.jpg"]);
+    await others.remove(b);
     expect(others.photos.value).toEqual([]);
+    expect(engine.kept).toEqual([]);
     expect(said).toHaveLength(2);
+  });
+
+  test("that cannot be read again go with the one that is removed, and it is said why", async () => {
+    const { engine, others } = start();
+    await others.add([photo("a.jpg"), photo("b.jpg")]);
+    const [a, b] = others.photos.value;
+    if (a === undefined) throw new Error("not added");
+    engine.lost = [b?.found?.id ?? NaN];
+    await others.remove(a);
+    expect(others.photos.value).toEqual([]);
+    expect(others.refusals.value).toEqual([{ name: "b.jpg", problem: "not-an-image" }]);
   });
 
   test.each(["remove", "clear"] as const)("that go while they are examined leave nothing behind: %s", async (how) => {
@@ -95,7 +105,6 @@ describe("other photos", () => {
     await others.idle();
     expect(engine.kept).toEqual([]);
     expect(others.photos.value).toEqual([]);
-    expect(others.lending.value).toBeNull();
   });
 
   test("count as part of the portrait only once they were examined", async () => {
