@@ -202,7 +202,7 @@ def eye_masks(source: Tensor, target: Tensor, size: int = EYE.size) -> PatchMask
     named as right eyes."""
     people = target.shape[0]
     window = patch_window(size, target.device).expand(people, -1, -1, -1)
-    missing = torch.zeros_like(source[:, 0, 0]).reshape(people, -1)
+    missing = (source[:, 0, 0] * 0.0).reshape(people, -1)  # zeros_like would ask for a shape, which a GPU waits for
     return PatchMasks(eye_shape(target, size), window, torch.zeros_like(window), missing)
 
 

@@ -34,12 +34,12 @@ class Tile(NamedTuple):
 
 def tile_of(painted: PaintedPatch, before: PatchFrame, after: PatchFrame) -> Tile:
     """Patch coordinates → the square's: where the tile's pixels look in the source minus where they are."""
-    flow = painted.flow
-    size = flow.shape[-1]
-    grid = pixel_grid(size, flow.device)
+    size = painted.region.shape[-1]  # a flow's own shape depends on how many photos there are, where one is traced
+    grid = pixel_grid(size, painted.flow.device)
     # before.from_patch(grid + flow) - after.from_patch(grid), with the planes leading
     turned = (before.axes - after.axes).transpose(1, 2) @ grid.T + (before.centre - after.centre).unsqueeze(2)
-    moved = (before.axes.transpose(1, 2) @ flow.flatten(2) + turned).unflatten(2, (size, size))
+    flow = painted.flow.reshape(-1, 2, size * size)
+    moved = (before.axes.transpose(1, 2) @ flow + turned).unflatten(2, (size, size))
     # Fade to nothing at the tile's border, or neighbours in the atlas would bleed in.
     fade = ((1.0 - grid.abs().amax(-1)) * 12.0).clamp(0.0, 1.0).reshape(1, 1, size, size)
     cover = painted.region * fade
