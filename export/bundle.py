@@ -25,16 +25,17 @@ from .cost import fix_sizes, render_sizes
 from .frames import make_frames
 from .graphs import build_gpu_render, build_student_graphs
 from .half import to_half
-from .half_weights import store_half
 from .integrity import digest_of
 from .metadata import stamp, tool_versions
 from .motion_graphs import build_motion_graphs
 from .options import MAX_PHOTOS, ExportOptions, Variant
 from .quantize import Search, search_layers
 from .signatures import TOLERANCES
+from .storage import store_compactly
 from .tracker import build_tracker_graphs
 from .watermark_graphs import build_watermark_graphs
 from .webgpu import fill_channels, rewrite_for_webgpu
+from .weight_rounding import round_weights
 from .writer import replace_folder, write_file, write_graph
 
 PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
@@ -134,7 +135,6 @@ class _Assembly:
                 models[name] = fix_sizes(models[name], render_sizes(self.options.size))
         portable = models["render"]
         fill_channels(portable)  # hosts that know no variants may run it on WebGPU all the same
-        store_half(portable)
         entries = {name: self._graph(name, models[name], Variant("wasm", "fp32")) for name in GRAPHS}
         presets = {
             path.stem: write_file(self.folder, f"presets/{path.name}", path.read_bytes())
@@ -187,12 +187,13 @@ class _Assembly:
             model = rewrite_for_webgpu(model)
             if variant.precision == "fp16":
                 model = to_half(model)
-        store_half(model)
+                round_weights(model)
         return model
 
     def _graph(self, name: str, model: onnx.ModelProto, variant: Variant, file: str | None = None) -> dict[str, Any]:
         facts = dict(self.facts) if name not in TRACKER else {"source": "MediaPipe 0.10.21"}
         facts |= {"graph": name, "licence": _licence(name), "precision": variant.precision, "target": variant.target}
+        store_compactly(model)
         stamp(model, facts)
         exact = variant.precision == "fp32"
         return write_graph(self.folder, file or name, model, variant.precision, TOLERANCES.get(name) if exact else None)
@@ -216,6 +217,10 @@ def _fix_size_input(entry: dict[str, Any], size: int) -> None:
 
 def _tracker(mediapipe: Path | None) -> dict[str, onnx.ModelProto]:
     if mediapipe is not None:
-        return dict(build_tracker_graphs(mediapipe))
-    shipped = Bundle(BUNDLED)
-    return {name: onnx.load_model_from_string(shipped.content(name)) for name in TRACKER}
+        models = dict(build_tracker_graphs(mediapipe))
+    else:
+        shipped = Bundle(BUNDLED)
+        models = {name: onnx.load_model_from_string(shipped.content(name)) for name in TRACKER}
+    for model in models.values():
+        round_weights(model)
+    return models

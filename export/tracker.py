@@ -12,7 +12,6 @@ import onnx_ir as ir
 import onnxsim
 from onnxscript import GraphBuilder, OpBuilder
 
-from .half_weights import store_half
 from .mediapipe_models import read_models
 from .tflite import read_tflite
 from .tracker_detect import FULL_RANGE, SHORT_RANGE, detect
@@ -53,7 +52,7 @@ def build_tracker_graphs(modules: Path) -> dict[str, onnx.ModelProto]:
 def _model(
     name: str, shapes: dict[str, _Shape], build: Callable[..., _Outputs], region: bool = False
 ) -> onnx.ModelProto:
-    """Trace ``build`` into a checked, simplified model with half-precision storage of the weights."""
+    """Trace ``build`` into a checked, simplified model."""
     graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name=name)
     builder = GraphBuilder(graph)
     inputs = [builder.input("image", ir.DataType.UINT8, ["H", "W", 3])]
@@ -67,6 +66,5 @@ def _model(
     simplified, same = onnxsim.simplify(proto)
     if not same:
         raise RuntimeError(f"simplifying {name} changed what it computes")
-    store_half(simplified)
     onnx.checker.check_model(simplified, full_check=True)
     return simplified
