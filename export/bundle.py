@@ -32,7 +32,7 @@ from .options import MAX_PHOTOS, ExportOptions, Variant
 from .quantize import Search, search_layers
 from .signatures import TOLERANCES
 from .storage import store_compactly
-from .tracker import build_tracker_graphs
+from .tracker import build_tracker_graphs, round_tracker
 from .watermark_graphs import build_watermark_graphs
 from .webgpu import fill_channels, rewrite_for_webgpu
 from .weight_rounding import round_weights
@@ -221,6 +221,5 @@ def _tracker(mediapipe: Path | None) -> dict[str, onnx.ModelProto]:
     else:
         shipped = Bundle(BUNDLED)
         models = {name: onnx.load_model_from_string(shipped.content(name)) for name in TRACKER}
-    for model in models.values():
-        round_weights(model)
+    round_tracker(models)
     return models

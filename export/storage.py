@@ -16,11 +16,11 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from .surgery import bodies_of, constants_of
+from .surgery import bodies_of, constants_of, widen_weights
 
 _MIN_ELEMENTS: Final = 64
 _INDICES: Final = (np.uint8, np.uint16)
-_INTEGERS: Final = (np.int8, np.uint8, np.int16, np.uint16, np.int32)
+_INTEGERS: Final = (np.uint8, np.int16, np.uint16, np.int32)
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ def store_compactly(model: onnx.ModelProto) -> None:
     """Store float32 and int64 constants in the fewest bytes, number the tensors between nodes, and drop their shapes,
     which whoever loads a graph infers anyway.
 
-    Constants stay what they were, bit for bit; they and all nodes keep their names. Doing it twice changes nothing.
+    Constants keep their values, they and all nodes their names. Doing it twice changes nothing.
     """
+    widen_weights(model)
     _make_initializers(model.graph)
     tensors: list[TensorProto] = []
     nodes: list[NodeProto] = []

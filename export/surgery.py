@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 # Operators that restore constants from what is stored of them; others have none but computed inputs after `simplify`.
 RESTORING: Final = frozenset({"Cast", "Gather", "Min", "Mul", "Reshape"})
@@ -40,6 +40,19 @@ def _restored(node: onnx.NodeProto, inputs: Sequence[np.ndarray]) -> np.ndarray:
             return inputs[0].reshape(inputs[1])
 
 
+def put_constants(model: onnx.ModelProto, constants: Mapping[str, np.ndarray]) -> None:
+    """Add initializers, in place of those of the same names."""
+    drop_constants(model, constants)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in constants.items())
+
+
+def drop_constants(model: onnx.ModelProto, names: Collection[str]) -> None:
+    """Remove initializers."""
+    kept = [t.SerializeToString() for t in model.graph.initializer if t.name not in names]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(onnx.TensorProto.FromString(tensor) for tensor in kept)
+
+
 def replace_nodes(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
     """Put other nodes into a graph, in their order, and drop nodes and weights that nothing reads any more."""
     wanted = {value.name for value in model.graph.output}
@@ -67,12 +80,19 @@ def _read_by(node: onnx.NodeProto) -> set[str]:
 
 
 def widen_weights(model: onnx.ModelProto) -> None:
-    """Undo `store_compactly`: what nodes restore from constants becomes an initializer. Changes the model."""
+    """Undo `store_compactly`: what nodes restore from constants becomes an initializer. Changes the model.
+
+    Not so what they make of int8: those are rounded weights, and stay.
+    """
+    rounded = {tensor.name for tensor in model.graph.initializer if tensor.data_type == TensorProto.INT8}
+    for node in model.graph.node:
+        if node.op_type in RESTORING and rounded & set(node.input):
+            rounded |= set(node.output)
     constants = constants_of(model)
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
-        if node.op_type != "Constant" and node.output[0] in constants:
-            name = node.output[0]
+        name = node.output[0]
+        if node.op_type != "Constant" and name in constants and name not in rounded:
             model.graph.initializer.append(numpy_helper.from_array(constants[name], name))
         else:
             nodes.append(node)

@@ -185,7 +185,12 @@ def _split(numbers: Reference, prefix: str) -> list[np.ndarray]:
 
 
 def _compare_faces(result: Differences, name: str, ours: np.ndarray, theirs: np.ndarray, size: tuple[int, ...]) -> None:
-    """Compare detections face by face; another number of faces, or faces elsewhere, is a disagreement."""
+    """Compare detections face by face; another number of faces, or faces elsewhere, is a disagreement.
+
+    Their order is not: faces of nearly the same score may change places.
+    """
+    if len(ours) == len(theirs):
+        ours = np.array([max(ours, key=lambda face: _overlap(face, other)) for other in theirs]).reshape(ours.shape)
     if len(ours) != len(theirs) or any(_overlap(a, b) < _SAME_FACE for a, b in zip(ours, theirs, strict=True)):
         result.disagreements.append(name)
     elif len(ours) == 0:

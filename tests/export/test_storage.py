@@ -12,7 +12,7 @@ from vivant.export.half import emulate_half, to_half
 from vivant.export.references import make_unet
 from vivant.export.storage import store_compactly
 from vivant.export.surgery import RESTORING, constants_of, widen_weights
-from vivant.export.weight_rounding import LEVELS, round_channels, round_weights
+from vivant.export.weight_rounding import LEVELS, is_rounded, round_channels, round_weights
 from vivant.models.compose import border_window
 from vivant.models.geometry import pixel_grid
 from vivant.runtime.session import BUNDLED
@@ -119,9 +119,10 @@ def test_stored_graphs_keep_inputs_outputs_and_node_names(graph: str) -> None:
     store_compactly(stored)
     onnx.checker.check_model(stored, full_check=True)
     assert (list(stored.graph.input), list(stored.graph.output)) == (list(model.graph.input), list(model.graph.output))
+    assert stored.ByteSize() <= model.ByteSize()
+    widen_weights(model)
     names = {node.name for node in model.graph.node if node.op_type != "Constant"}
     assert names <= {node.name for node in stored.graph.node}
-    assert stored.ByteSize() <= model.ByteSize()
 
 
 def test_rounded_weights_are_within_half_a_step() -> None:
@@ -159,9 +160,41 @@ def test_only_large_convolutions_are_rounded_and_what_runs_is_the_same(half: boo
     assert 1e-5 < np.abs(exact - other).max() / np.abs(exact).max() < 0.05
 
 
+def convolution(weight: np.ndarray) -> onnx.ModelProto:
+    outputs, channels = weight.shape[:2]
+    text = f"g (float[1,{channels},16,16] x) => (float[1,{outputs},16,16] y) {{ y = Conv(x, w, b) }}"
+    model = parser.parse_model(HEADER + text)
+    model.graph.initializer.append(numpy_helper.from_array(weight.astype(np.float32), "w"))
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(len(weight), np.float32), "b"))
+    return model
+
+
+def test_biases_take_back_what_rounding_adds_on_average() -> None:
+    model = convolution(RANDOM.normal(size=(64, 64, 1, 1)))
+    runs = [{"x": RANDOM.uniform(0, 1, (1, 64, 16, 16)).astype(np.float32)} for _ in range(3)]
+    plain, corrected = copy_of(model), copy_of(model)
+    round_weights(plain)
+    round_weights(corrected, runs[:2])
+    errors = [run(m, **runs[2]) - run(model, **runs[2]) for m in (plain, corrected)]
+    means = [np.abs(error.mean((0, 2, 3))).mean() for error in errors]
+    assert 0 < means[1] < 0.2 * means[0]
+
+
+def test_layers_that_would_lose_too_much_keep_their_precision() -> None:
+    """Every channel has one large weight, on an input that is always 0: on its scale the others are nothing."""
+    weight = RANDOM.normal(size=(64, 64, 1, 1))
+    weight[:, 0] *= 1e3
+    x = RANDOM.normal(size=(1, 64, 16, 16)).astype(np.float32)
+    x[:, 0] = 0
+    model, unaware = convolution(weight), convolution(weight)
+    round_weights(model, [{"x": x}])
+    round_weights(unaware)
+    assert (is_rounded(model), is_rounded(unaware)) == (False, True)
+
+
 def test_rounding_what_is_rounded_changes_nothing() -> None:
     """A default export takes the tracker from the shipped bundle, whose weights are rounded."""
-    for graph in ("detect", "track"):
+    for graph in ("detect_far", "track"):
         model = onnx.load(BUNDLED / f"{graph}.onnx")
         round_weights(model)
         store_compactly(model)
