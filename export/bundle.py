@@ -22,7 +22,7 @@ from ..runtime.manifest import FORMAT, GRAPHS, read_manifest
 from ..runtime.session import BUNDLED, Bundle
 from ..runtime.smoothing import OneEuroConfig
 from .cost import fix_sizes, render_sizes
-from .frames import make_frames
+from .frames import Frame, make_frames
 from .graphs import build_gpu_render, build_student_graphs
 from .half import to_half
 from .integrity import digest_of
@@ -42,6 +42,7 @@ PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
 TRACKER = ("detect", "detect_far", "track", "matte")
 SIZED = ("render", "paste")  # take a rendered square
 CALIBRATION_FRAMES = 12  # of each photo
+ROUNDING_FRAMES = 3  # of each photo: what rounding weights changes hardly depends on them
 # Pictures are read whole first; then as if up to 40 % of their longer side had been cut off, or a margin added. Steps
 # of 2.5 % leave the pattern at most 0.4 cells out of place at the border.
 SCALES = (1.0, *(round(1.025**-k, 4) for k in range(1, 21)), *(round(1.025**k, 4) for k in range(1, 8)))
@@ -176,9 +177,7 @@ class _Assembly:
     def _render(self, variant: Variant, portable: onnx.ModelProto) -> onnx.ModelProto:
         """`render` for one kind of host."""
         if variant.precision == "int8":
-            bundle = Bundle(self.folder, threads=1)
-            size = self.options.size or 256
-            frames = make_frames(bundle, self.options.calibration, size, CALIBRATION_FRAMES)
+            frames = self._frames(CALIBRATION_FRAMES)
             model, self.searches[variant.name] = search_layers(portable, frames, self.options.max_loss, self.progress)
         else:
             model = build_gpu_render(self.student)
@@ -187,8 +186,13 @@ class _Assembly:
             model = rewrite_for_webgpu(model)
             if variant.precision == "fp16":
                 model = to_half(model)
-                round_weights(model)
+                round_weights(model, [frame.feeds for frame in self._frames(ROUNDING_FRAMES)])
         return model
+
+    def _frames(self, count: int) -> list[Frame]:
+        """`count` frames of each calibration photo, by the portable graphs."""
+        bundle = Bundle(self.folder, threads=1)
+        return make_frames(bundle, self.options.calibration, self.options.size or 256, count)
 
     def _graph(self, name: str, model: onnx.ModelProto, variant: Variant, file: str | None = None) -> dict[str, Any]:
         facts = dict(self.facts) if name not in TRACKER else {"source": "MediaPipe 0.10.21"}

@@ -22,7 +22,6 @@ from .cost import convolution_macs
 from .frames import Frame
 from .quality import Loss, measure_loss, render_all
 from .surgery import widen_weights
-from .weight_rounding import round_weights
 
 FEWEST_MACS: Final = 1_000_000  # below, converting to int8 and back costs more than the convolution
 STEPS: Final = 6  # of the bisection: enough for 64 layers
@@ -104,14 +103,6 @@ class Quantizer:
         quantized.opset_import.extend(own)
         return quantized
 
-    def finish(self, layers: Iterable[str]) -> onnx.ModelProto:
-        """The same for a bundle: the other convolutions' weights in 8 bits, too, unless none may lose anything."""
-        names = list(layers)
-        model = self.quantize(names)
-        if names:
-            round_weights(model)
-        return model
-
 
 def search_layers(
     model: onnx.ModelProto,
@@ -127,13 +118,14 @@ def search_layers(
     quantizer = Quantizer(model, frames)
     reference = render_all(quantizer.model.SerializeToString(), frames)
 
-    def loss_of(candidate: onnx.ModelProto) -> Loss:
-        return measure_loss(render_all(candidate.SerializeToString(), frames), reference, frames)
+    def loss_of(layers: Iterable[str]) -> Loss:
+        content = quantizer.quantize(layers).SerializeToString()
+        return measure_loss(render_all(content, frames), reference, frames)
 
     candidates = [name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS]
     layers: list[Layer] = []
     for done, name in enumerate(candidates):
-        layers.append(Layer(name, quantizer.macs[name], loss_of(quantizer.quantize([name]))))
+        layers.append(Layer(name, quantizer.macs[name], loss_of([name])))
         if progress:
             progress("weighing layers", done + 1, len(candidates))
     # One that alone takes half of what may be lost stays fp32, so that many others can become int8.
@@ -142,7 +134,7 @@ def search_layers(
 
 
 def _bisect(
-    quantizer: Quantizer, layers: list[Layer], loss_of: Callable[[onnx.ModelProto], Loss], max_loss: float
+    quantizer: Quantizer, layers: list[Layer], loss_of: Callable[[Iterable[str]], Loss], max_loss: float
 ) -> tuple[onnx.ModelProto, Search]:
     total = sum(quantizer.macs.values())
     steps: list[Step] = []
@@ -151,7 +143,7 @@ def _bisect(
         return sum(layer.macs for layer in layers[:count]) / total
 
     def fits(count: int) -> bool:
-        loss = loss_of(quantizer.finish(layer.name for layer in layers[:count]))
+        loss = loss_of(layer.name for layer in layers[:count])
         steps.append(Step(count, share(count), loss, loss.worst_part <= max_loss))
         return steps[-1].accepted
 
@@ -166,7 +158,7 @@ def _bisect(
     chosen = tuple(layer.name for layer in layers[:low])
     best = next((step.loss for step in steps if step.layers == low), Loss(0.0, 0.0, 0.0, 0, float("inf")))
     ordered = tuple(sorted(steps, key=lambda step: step.layers))
-    return quantizer.finish(chosen), Search(tuple(layers), ordered, chosen, share(low), best)
+    return quantizer.quantize(chosen), Search(tuple(layers), ordered, chosen, share(low), best)
 
 
 class _Reader(CalibrationDataReader):

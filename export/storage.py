@@ -19,8 +19,8 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from .surgery import bodies_of, constants_of, widen_weights
 
 _MIN_ELEMENTS: Final = 64
-_INDICES: Final = (np.uint8, np.uint16)
-_INTEGERS: Final = (np.uint8, np.int16, np.uint16, np.int32)
+_BASE: Final = 256
+_INTEGERS: Final = (np.uint8, np.int32)  # onnxruntime-web casts no integers of 16 bits
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,18 @@ def _as_small_integers(name: str, array: np.ndarray) -> Iterator[_Stored]:
 
 
 def _as_palette(name: str, array: np.ndarray) -> Iterator[_Stored]:
-    """The different values, and for every element the number of its own."""
-    bits, index = np.unique(array.view(np.uint32), return_inverse=True)  # as bits: -0 is not 0
-    for kind in _INDICES:
-        if 2 * len(bits) <= array.size and len(bits) <= np.iinfo(kind).max + 1:
-            numbers = numpy_helper.from_array(index.reshape(array.shape).astype(kind), f"{name}_indices")
-            parts = _fewest_bytes(f"{name}_palette", bits.view(np.float32)) + _cast(
-                numbers, f"{name}_index", TensorProto.INT32
-            )
-            yield parts.then(helper.make_node("Gather", [f"{name}_palette", f"{name}_index"], [name]))
-            return
+    """The different values, and for every element the number of its own: one digit to the base of 256, or two."""
+    bits, numbers = np.unique(array.view(np.uint32), return_inverse=True)  # as bits: -0 is not 0
+    if 2 * len(bits) > array.size or len(bits) > _BASE**2:
+        return
+    palette, numbers = bits.view(np.float32), numbers.reshape(array.shape)
+    digits = [numbers % _BASE]
+    if len(bits) > _BASE:
+        palette = np.pad(palette, (0, -len(palette) % _BASE)).reshape(-1, _BASE)
+        digits = [numbers // _BASE, *digits]
+    index = numpy_helper.from_array(np.stack(digits, -1).astype(np.uint8), f"{name}_digits")
+    parts = _fewest_bytes(f"{name}_palette", palette) + _cast(index, f"{name}_index", TensorProto.INT64)
+    yield parts.then(helper.make_node("GatherND", [f"{name}_palette", f"{name}_index"], [name]))
 
 
 def _as_margins(name: str, array: np.ndarray) -> Iterator[_Stored]:

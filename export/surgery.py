@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 # Operators that restore constants from what is stored of them; others have none but computed inputs after `simplify`.
-RESTORING: Final = frozenset({"Cast", "Gather", "Min", "Mul", "Reshape"})
+RESTORING: Final = frozenset({"Cast", "GatherND", "Min", "Mul", "Reshape"})
 
 
 def constants_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -30,8 +30,8 @@ def _restored(node: onnx.NodeProto, inputs: Sequence[np.ndarray]) -> np.ndarray:
     match node.op_type:
         case "Cast":
             return inputs[0].astype(helper.tensor_dtype_to_np_dtype(attributes["to"]))
-        case "Gather":
-            return np.take(inputs[0], inputs[1], attributes.get("axis", 0))
+        case "GatherND":
+            return inputs[0][tuple(np.moveaxis(inputs[1], -1, 0))]
         case "Min":
             return np.minimum(inputs[0], inputs[1])
         case "Mul":

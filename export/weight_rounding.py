@@ -18,7 +18,7 @@ from .surgery import constants_of, drop_constants, put_constants, replace_nodes,
 
 LEVELS: Final = 127  # on either side of 0
 FEWEST_WEIGHTS: Final = 2048  # smaller layers, the first ones among them, weigh little and keep their precision
-MOST_ERROR: Final = 0.01  # share of a layer's output; the few layers that would lose more keep their precision, too
+MOST_ERROR: Final = 0.006  # share of a layer's output; the few layers that would lose more keep their precision, too
 _LEVELS: Final = "_levels"
 Feeds = Mapping[str, np.ndarray]
 

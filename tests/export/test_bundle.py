@@ -139,7 +139,7 @@ def test_the_int8_bundle_is_small(untrained: tuple[Path, Path]) -> None:
     bundle = untrained[1]
     frames = make_frames(Bundle(bundle, threads=1), [SAMPLES / "astronaut.jpg"], 256, 1)
     quantizer = Quantizer(onnx.load(str(bundle / "render.onnx")), frames)
-    model = quantizer.finish(name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS)
+    model = quantizer.quantize(name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS)
     store_compactly(model)
     others = [path.stat().st_size for path in bundle.rglob("*") if path.is_file() and "render" not in path.name]
     assert sum(others) + model.ByteSize() < INT8_LIMIT
