@@ -20,6 +20,7 @@ from .surgery import bodies_of, constants_of, widen_weights
 
 _MIN_ELEMENTS: Final = 64
 _BASE: Final = 256
+_GROUPS: Final = (1, 2, 4, 8, 16, 32)
 _INTEGERS: Final = (np.uint8, np.int32)  # onnxruntime-web casts no integers of 16 bits
 
 
@@ -91,18 +92,28 @@ def _as_small_integers(name: str, array: np.ndarray) -> Iterator[_Stored]:
 
 
 def _as_palette(name: str, array: np.ndarray) -> Iterator[_Stored]:
-    """The different values, and for every element the number of its own: one digit to the base of 256, or two."""
-    bits, numbers = np.unique(array.view(np.uint32), return_inverse=True)  # as bits: -0 is not 0
-    if 2 * len(bits) > array.size or len(bits) > _BASE**2:
-        return
-    palette, numbers = bits.view(np.float32), numbers.reshape(array.shape)
+    """The different values, or groups of values in a row, and their numbers: one digit to the base of 256, or two."""
+    bits = np.ascontiguousarray(array).view(np.uint32)  # -0 is not 0
+    for length in _GROUPS:
+        if array.size % length:
+            return
+        groups, numbers = np.unique(bits.reshape(-1, length), axis=0, return_inverse=True)
+        if 2 * len(groups) <= numbers.size and len(groups) <= _BASE**2:
+            yield _numbered(name, groups.view(np.float32), numbers.reshape(-1), array.shape)
+        if length == 1 and len(groups) > _BASE:
+            return  # weights
+
+
+def _numbered(name: str, palette: np.ndarray, numbers: np.ndarray, shape: tuple[int, ...]) -> _Stored:
+    """palette [P, L], numbers [N] → N · L values of this shape."""
     digits = [numbers % _BASE]
-    if len(bits) > _BASE:
-        palette = np.pad(palette, (0, -len(palette) % _BASE)).reshape(-1, _BASE)
+    if len(palette) > _BASE:
+        palette = np.pad(palette, ((0, -len(palette) % _BASE), (0, 0))).reshape(-1, _BASE, palette.shape[1])
         digits = [numbers // _BASE, *digits]
-    index = numpy_helper.from_array(np.stack(digits, -1).astype(np.uint8), f"{name}_digits")
-    parts = _fewest_bytes(f"{name}_palette", palette) + _cast(index, f"{name}_index", TensorProto.INT64)
-    yield parts.then(helper.make_node("GatherND", [f"{name}_palette", f"{name}_index"], [name]))
+    stored = numpy_helper.from_array(np.stack(digits, -1).astype(np.uint8), f"{name}_digits")
+    parts = _fewest_bytes(f"{name}_palette", palette) + _cast(stored, f"{name}_index", TensorProto.INT64)
+    gather = helper.make_node("GatherND", [f"{name}_palette", f"{name}_index"], [f"{name}_groups"])
+    return _reshaped(parts.then(gather), f"{name}_groups", name, shape)
 
 
 def _as_margins(name: str, array: np.ndarray) -> Iterator[_Stored]:
@@ -114,18 +125,15 @@ def _as_margins(name: str, array: np.ndarray) -> Iterator[_Stored]:
     for shape, axis in _planes(array.shape):
         raster = array.reshape(shape)
         columns, rows = raster.max(axis, keepdims=True), raster.max(axis + 1, keepdims=True)
-        if not np.array_equal(np.minimum(columns, rows), raster):
-            continue
-        parts = _fewest_bytes(f"{name}_columns", columns) + _fewest_bytes(f"{name}_rows", rows)
-        inputs = [f"{name}_columns", f"{name}_rows"]
-        if shape == array.shape:
-            yield parts.then(helper.make_node("Min", inputs, [name]))
-        else:
-            target = _Stored((numpy_helper.from_array(np.array(array.shape, np.int64), f"{name}_shape"),))
-            yield (parts + target).then(
-                helper.make_node("Min", inputs, [f"{name}_raster"]),
-                helper.make_node("Reshape", [f"{name}_raster", f"{name}_shape"], [name]),
-            )
+        if np.array_equal(np.minimum(columns, rows), raster):
+            parts = _fewest_bytes(f"{name}_columns", columns) + _fewest_bytes(f"{name}_rows", rows)
+            parts = parts.then(helper.make_node("Min", [f"{name}_columns", f"{name}_rows"], [f"{name}_raster"]))
+            yield _reshaped(parts, f"{name}_raster", name, array.shape)
+
+
+def _reshaped(stored: _Stored, source: str, name: str, shape: tuple[int, ...]) -> _Stored:
+    target = _Stored((numpy_helper.from_array(np.array(shape, np.int64), f"{name}_shape"),))
+    return (stored + target).then(helper.make_node("Reshape", [source, f"{name}_shape"], [name]))
 
 
 def _planes(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
