@@ -122,10 +122,10 @@ def _files(bundle: Bundle, manifest: dict[str, Any]) -> Section:
         "read; intensity: operations for each byte of float32 that nodes read and write. At 256 px, for a photo of 512."
     )
     head = ["graph", "precision", "MB", "GMAC", "of these convolutions", "M parameters", "operations/byte"]
-    return Section("Graphs", [Table(head, rows), _downloads(bundle.folder, manifest)], note)
+    return Section("Graphs", [Table(head, rows), downloads(bundle.folder, manifest)], note)
 
 
-def _downloads(folder: Path, manifest: dict[str, Any]) -> Table:
+def downloads(folder: Path, manifest: dict[str, Any]) -> Table:
     """What each kind of host fetches of a bundle: all graphs with one `render`, all presets, the manifest."""
     graphs, presets = ([entry["bytes"] for entry in manifest[part].values()] for part in ("graphs", "presets"))
     own = manifest["graphs"]["render"]
