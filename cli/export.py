@@ -41,7 +41,7 @@ def export_command(
     photos: Annotated[int, typer.Option(help="How many photos of a person hosts may take.")] = 32,
     calibration: Annotated[
         list[Path] | None,
-        typer.Option(help="Pictures of faces to calibrate int8 on. May be repeated.", show_default="samples"),
+        typer.Option(help="Pictures of faces to calibrate int8 and fp16 on. May be repeated.", show_default="samples"),
     ] = None,
     max_loss: Annotated[float, typer.Option(min=0, help="What int8 may cost the picture, mean grey levels.")] = 0.15,
     mediapipe: Annotated[

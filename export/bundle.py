@@ -22,25 +22,27 @@ from ..runtime.manifest import FORMAT, GRAPHS, read_manifest
 from ..runtime.session import BUNDLED, Bundle
 from ..runtime.smoothing import OneEuroConfig
 from .cost import fix_sizes, render_sizes
-from .frames import make_frames
+from .frames import Frame, make_frames
 from .graphs import build_gpu_render, build_student_graphs
 from .half import to_half
-from .half_weights import store_half
 from .integrity import digest_of
 from .metadata import stamp, tool_versions
 from .motion_graphs import build_motion_graphs
 from .options import MAX_PHOTOS, ExportOptions, Variant
 from .quantize import Search, search_layers
 from .signatures import TOLERANCES
-from .tracker import build_tracker_graphs
+from .storage import store_compactly
+from .tracker import build_tracker_graphs, round_tracker
 from .watermark_graphs import build_watermark_graphs
 from .webgpu import fill_channels, rewrite_for_webgpu
+from .weight_rounding import round_weights
 from .writer import replace_folder, write_file, write_graph
 
 PRESETS = Path(__file__).resolve().parents[1] / "models" / "presets"
 TRACKER = ("detect", "detect_far", "track", "matte")
 SIZED = ("render", "paste")  # take a rendered square
 CALIBRATION_FRAMES = 12  # of each photo
+ROUNDING_FRAMES = 3  # of each photo: what rounding weights changes hardly depends on them
 # Pictures are read whole first; then as if up to 40 % of their longer side had been cut off, or a margin added. Steps
 # of 2.5 % leave the pattern at most 0.4 cells out of place at the border.
 SCALES = (1.0, *(round(1.025**-k, 4) for k in range(1, 21)), *(round(1.025**k, 4) for k in range(1, 8)))
@@ -134,7 +136,6 @@ class _Assembly:
                 models[name] = fix_sizes(models[name], render_sizes(self.options.size))
         portable = models["render"]
         fill_channels(portable)  # hosts that know no variants may run it on WebGPU all the same
-        store_half(portable)
         entries = {name: self._graph(name, models[name], Variant("wasm", "fp32")) for name in GRAPHS}
         presets = {
             path.stem: write_file(self.folder, f"presets/{path.name}", path.read_bytes())
@@ -176,9 +177,7 @@ class _Assembly:
     def _render(self, variant: Variant, portable: onnx.ModelProto) -> onnx.ModelProto:
         """`render` for one kind of host."""
         if variant.precision == "int8":
-            bundle = Bundle(self.folder, threads=1)
-            size = self.options.size or 256
-            frames = make_frames(bundle, self.options.calibration, size, CALIBRATION_FRAMES)
+            frames = self._frames(CALIBRATION_FRAMES)
             model, self.searches[variant.name] = search_layers(portable, frames, self.options.max_loss, self.progress)
         else:
             model = build_gpu_render(self.student)
@@ -187,12 +186,18 @@ class _Assembly:
             model = rewrite_for_webgpu(model)
             if variant.precision == "fp16":
                 model = to_half(model)
-        store_half(model)
+                round_weights(model, [frame.feeds for frame in self._frames(ROUNDING_FRAMES)])
         return model
+
+    def _frames(self, count: int) -> list[Frame]:
+        """`count` frames of each calibration photo, by the portable graphs."""
+        bundle = Bundle(self.folder, threads=1)
+        return make_frames(bundle, self.options.calibration, self.options.size or 256, count)
 
     def _graph(self, name: str, model: onnx.ModelProto, variant: Variant, file: str | None = None) -> dict[str, Any]:
         facts = dict(self.facts) if name not in TRACKER else {"source": "MediaPipe 0.10.21"}
         facts |= {"graph": name, "licence": _licence(name), "precision": variant.precision, "target": variant.target}
+        store_compactly(model)
         stamp(model, facts)
         exact = variant.precision == "fp32"
         return write_graph(self.folder, file or name, model, variant.precision, TOLERANCES.get(name) if exact else None)
@@ -216,6 +221,9 @@ def _fix_size_input(entry: dict[str, Any], size: int) -> None:
 
 def _tracker(mediapipe: Path | None) -> dict[str, onnx.ModelProto]:
     if mediapipe is not None:
-        return dict(build_tracker_graphs(mediapipe))
-    shipped = Bundle(BUNDLED)
-    return {name: onnx.load_model_from_string(shipped.content(name)) for name in TRACKER}
+        models = dict(build_tracker_graphs(mediapipe))
+    else:
+        shipped = Bundle(BUNDLED)
+        models = {name: onnx.load_model_from_string(shipped.content(name)) for name in TRACKER}
+    round_tracker(models)
+    return models

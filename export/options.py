@@ -47,7 +47,7 @@ class ExportOptions:
             for. `all` makes a bundle whose own `render` is portable fp32, and lists others as `variants`.
         size: pixels on a side of the rendered square, fixed in the graphs; None leaves it to the host.
         photos: how many photos of one person hosts may take: the one that is animated, and others for `refer`.
-        calibration: pictures of faces for int8; the shipped samples by default.
+        calibration: pictures of faces for int8 and fp16; the shipped samples by default.
         max_loss: what int8 may cost, mean grey levels against fp32 in mouth, eyes and the whole frame, each.
 
     Raises:

@@ -107,9 +107,8 @@ def _about(manifest: dict[str, Any]) -> Section:
 
 
 def _files(bundle: Bundle, manifest: dict[str, Any]) -> Section:
-    rows, total = [], 0
+    rows = []
     for name, entry in manifest["graphs"].items():
-        total += entry["bytes"]
         sizes = render_sizes(256) | {"H": 512, "W": 512, "P": 256, "N": 1}
         cost = measure_cost(onnx.load_model_from_string(bundle.content(name)), sizes)
         rows.append([name, entry.get("precision", ""), _mb(entry["bytes"]), *_figures(cost)])
@@ -119,11 +118,22 @@ def _files(bundle: Bundle, manifest: dict[str, Any]) -> Section:
             [f"{entry['graph']} for {entry['target']}", entry["precision"], _mb(entry["bytes"]), *_figures(cost)]
         )
     note = (
-        f"The bundle's own graphs weigh {_mb(total)} MB. GMAC: convolutions and matrix products; parameters: what they "
+        "A host downloads all graphs, but one render. GMAC: convolutions and matrix products; parameters: what they "
         "read; intensity: operations for each byte of float32 that nodes read and write. At 256 px, for a photo of 512."
     )
     head = ["graph", "precision", "MB", "GMAC", "of these convolutions", "M parameters", "operations/byte"]
-    return Section("Graphs", [Table(head, rows)], note)
+    return Section("Graphs", [Table(head, rows), downloads(bundle.folder, manifest)], note)
+
+
+def downloads(folder: Path, manifest: dict[str, Any]) -> Table:
+    """What each kind of host fetches of a bundle: all graphs with one `render`, all presets, the manifest."""
+    graphs, presets = ([entry["bytes"] for entry in manifest[part].values()] for part in ("graphs", "presets"))
+    own = manifest["graphs"]["render"]
+    parts = [sum(graphs) - own["bytes"], sum(presets), (folder / "manifest.json").stat().st_size]
+    renders = {f"own, {own.get('precision', 'fp32')}": own["bytes"]}
+    renders |= {f"{v['target']}, {v['precision']}": v["bytes"] for v in manifest.get("variants", [])}
+    rows = [[name, *map(_mb, [size, *parts, size + sum(parts)])] for name, size in renders.items()]
+    return Table(["download, by its render", "render", "other graphs", "presets", "manifest", "MB in all"], rows)
 
 
 def _figures(cost: Cost) -> list[str]:

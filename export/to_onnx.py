@@ -20,8 +20,6 @@ from torch.onnx import (
     unregister_custom_op_symbolic,  # pyright: ignore[reportPrivateImportUsage]
 )
 
-from .half_weights import store_half
-
 # GridSample has no WebGPU kernel from opset 20 on, and torch's newer exporter keeps to no opset below 18: this one
 # serves every target.
 OPSET = 17
@@ -53,7 +51,7 @@ def export_graph(
     outputs: Sequence[str],
     dynamic_axes: Mapping[str, Mapping[int, str]] | None = None,
 ) -> onnx.ModelProto:
-    """A module as a simplified ONNX graph of opset 17, its weights stored in half precision where they fit exactly.
+    """A module as a simplified ONNX graph of opset 17.
 
     Args:
         inputs: the arguments of `forward` by name, in its order; example values.
@@ -84,7 +82,6 @@ def export_graph(
         graph, same = simplify(onnx.load(path))
     if not same or [(o.domain, o.version) for o in graph.opset_import] != [("", OPSET)]:
         raise RuntimeError(f"The graph of {type(module).__name__} changed when it was simplified.")
-    store_half(graph)
     onnx.checker.check_model(graph, full_check=True)
     return graph
 

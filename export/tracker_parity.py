@@ -133,7 +133,7 @@ def compare_pictures(tracker: Tracker, numbers: Reference, data: Path | None) ->
         results["landmarks"].add(name, ours[:, :2], theirs[:, :2], image.shape)
         results["depth"].add(name, ours[:, 2:], theirs[:, 2:], image.shape)
         for graph, counted in faces.items():
-            _compare_faces(results[graph], name, tracker.detections(graph, image), counted[index], image.shape)
+            compare_faces(results[graph], name, tracker.detections(graph, image), counted[index], image.shape)
     return results
 
 
@@ -184,8 +184,13 @@ def _split(numbers: Reference, prefix: str) -> list[np.ndarray]:
     return np.split(numbers[f"{prefix}_faces"], np.cumsum(numbers[f"{prefix}_counts"])[:-1])
 
 
-def _compare_faces(result: Differences, name: str, ours: np.ndarray, theirs: np.ndarray, size: tuple[int, ...]) -> None:
-    """Compare detections face by face; another number of faces, or faces elsewhere, is a disagreement."""
+def compare_faces(result: Differences, name: str, ours: np.ndarray, theirs: np.ndarray, size: tuple[int, ...]) -> None:
+    """Compare detections face by face; another number of faces, or faces elsewhere, is a disagreement.
+
+    Their order is not: faces of nearly the same score may change places.
+    """
+    if len(ours) == len(theirs) > 0:  # faces of one picture hardly overlap: no two have the same nearest
+        ours = ours[[int(np.argmax([_overlap(face, other) for face in ours])) for other in theirs]]
     if len(ours) != len(theirs) or any(_overlap(a, b) < _SAME_FACE for a, b in zip(ours, theirs, strict=True)):
         result.disagreements.append(name)
     elif len(ours) == 0:

@@ -17,9 +17,11 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
         if not (_BUNDLE / "track.onnx").exists():
             pytest.skip("models/bundle has no tracker graphs; set VIVANT_MEDIAPIPE to the wheel to convert them")
         return Tracker(_BUNDLE)
-    from vivant.export.tracker import build_tracker_graphs  # needs the export extra
+    from vivant.export.tracker import build_tracker_graphs, round_tracker  # needs the export extra
 
     folder = tmp_path_factory.mktemp("tracker")
-    for name, graph in build_tracker_graphs(Path(modules)).items():
+    graphs = build_tracker_graphs(Path(modules))
+    round_tracker(graphs)
+    for name, graph in graphs.items():
         (folder / f"{name}.onnx").write_bytes(graph.SerializeToString())
     return Tracker(folder)

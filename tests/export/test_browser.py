@@ -12,8 +12,12 @@ from onnx import numpy_helper, parser
 from vivant.export.browser import CHROMIUM, RUNTIME, Browser, BrowserError
 from vivant.export.references import make_unet
 from vivant.export.rules import check_rules, predict_fallbacks
+from vivant.export.storage import store_compactly
+from vivant.export.surgery import RESTORING, put_constants
 from vivant.export.wasm import time_in_wasm
 from vivant.export.webgpu import rewrite_for_webgpu
+from vivant.export.weight_rounding import round_weights
+from vivant.models.compose import border_window
 from vivant.runtime.session import BUNDLED
 
 HEADER = '<ir_version: 8, opset_import: ["": 17]>'
@@ -57,6 +61,39 @@ def test_convolutions_of_odd_channels_are_right_on_the_gpu_once_filled_up(browse
     (expected,) = ort.InferenceSession(model.SerializeToString()).run(None, {"x": x})
     filled = rewrite_for_webgpu(model).SerializeToString()
     np.testing.assert_allclose(browser.run(filled, {"x": x}, "webgpu").outputs["y"], np.asarray(expected), atol=1e-3)
+
+
+STORED = """
+g (float[96,96] x, float[1,64,16,16] z) => (float[96,96] y, float[1,64,16,16] v) {
+    a = Add(x, window)
+    b = Mul(a, texture)
+    c = Add(b, signs)
+    d = Mul(c, halves)
+    y = Gather(d, order)
+    v = Conv(z, weight)
+}
+"""
+
+
+def test_what_restores_stored_constants_is_gone_once_a_graph_is_loaded(browser: Browser) -> None:
+    random = np.random.default_rng(3)
+    constants = {
+        "window": border_window(96)[0, 0].numpy(),
+        "texture": random.normal(size=600).astype(np.float32)[random.integers(0, 600, (96, 96))],
+        "signs": np.sign(random.normal(size=(96, 96))).astype(np.float32),
+        "halves": random.normal(size=(96, 96)).astype(np.float16).astype(np.float32),
+        "order": random.permutation(96),
+        "weight": random.normal(size=(64, 64, 1, 1)).astype(np.float32),
+    }
+    plain, stored = parser.parse_model(HEADER + STORED), parser.parse_model(HEADER + STORED)
+    for model in (plain, stored):
+        put_constants(model, constants)
+    round_weights(stored)
+    store_compactly(stored)
+    assert {node.op_type for node in stored.graph.node} >= RESTORING - {"Reshape"}
+    before, after = browser.placements([plain.SerializeToString(), stored.SerializeToString()])
+    assert before == after
+    assert not isinstance(after, BrowserError)
 
 
 def test_webassembly_gives_what_native_gives_and_tells_its_time(browser: Browser) -> None:

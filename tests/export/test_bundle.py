@@ -6,14 +6,19 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from vivant.export import export
 from vivant.export.bundle import TRACKER, export_bundle
+from vivant.export.frames import make_frames
 from vivant.export.integrity import check_bundle, digest_of
+from vivant.export.quantize import FEWEST_MACS, Quantizer
 from vivant.export.rules import predict_fallbacks
 from vivant.export.signatures import TENSORS
+from vivant.export.storage import store_compactly
+from vivant.export.surgery import constants_of
 from vivant.export.verify import VerificationError, verify_bundle, verify_precisions
 from vivant.models.student import Student, save_student
 from vivant.runtime.manifest import GRAPHS
@@ -21,6 +26,7 @@ from vivant.runtime.session import BUNDLED, Bundle
 
 SAMPLES = BUNDLED.parent / "samples"
 LIMIT = 16e6  # bytes of a whole bundle
+HALF_LIMIT, INT8_LIMIT = 6e6, 5e6  # of one for WebGPU in fp16, and for processors in int8
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +119,30 @@ def test_half_precision_for_one_size_by_the_python_interface(untrained: tuple[Pa
     photo = SAMPLES / "astronaut.jpg"
     half = export(checkpoint, tmp_path / "half", precision="fp16", target="webgpu", size=256)
     assert half.manifest.graphs["render"].bytes < (plain / "render.onnx").stat().st_size
-    graph = onnx.load(str(half.folder / "render.onnx")).graph
-    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    model = onnx.load(str(half.folder / "render.onnx"))
+    constants = constants_of(model)
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     assert convolutions
-    assert {kinds[node.input[1]] for node in convolutions} == {onnx.TensorProto.FLOAT16}
+    assert {constants[node.input[1]].dtype for node in convolutions} == {np.dtype(np.float16)}
+    stored = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    assert sum(stored.get(f"{node.input[1]}_levels") == onnx.TensorProto.INT8 for node in convolutions) > 20
     (loss,) = verify_precisions(half.folder, checkpoint, [photo])
     assert loss.precision == "fp16"
     assert loss.passed, loss
     render = json.loads((half.folder / "manifest.json").read_text())["graphs"]["render"]
     assert [tensor["shape"] for tensor in render["outputs"]] == [[256, 256, 4]]
+    assert sum(path.stat().st_size for path in half.folder.rglob("*") if path.is_file()) < HALF_LIMIT
+
+
+def test_the_int8_bundle_is_small(untrained: tuple[Path, Path]) -> None:
+    """Its `render` with every large convolution in int8, from one frame; all other files are those of any bundle."""
+    bundle = untrained[1]
+    frames = make_frames(Bundle(bundle, threads=1), [SAMPLES / "astronaut.jpg"], 256, 1)
+    quantizer = Quantizer(onnx.load(str(bundle / "render.onnx")), frames)
+    model = quantizer.quantize(name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS)
+    store_compactly(model)
+    others = [path.stat().st_size for path in bundle.rglob("*") if path.is_file() and "render" not in path.name]
+    assert sum(others) + model.ByteSize() < INT8_LIMIT
 
 
 def test_weights_of_another_student_are_refused(untrained: tuple[Path, Path]) -> None:

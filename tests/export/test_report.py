@@ -10,6 +10,7 @@ import pytest
 from conftest import Command
 from huggingface_hub import CommitOperationAdd
 from vivant.export.push import PushError, check_name, model_uploads, push, space_uploads
+from vivant.export.report import downloads
 from vivant.export.report_page import Section, Table, as_html, as_markdown
 from vivant.runtime.session import BUNDLED
 
@@ -37,6 +38,16 @@ def test_pages_are_self_contained_and_say_what_the_tables_say() -> None:
     text = as_markdown("A & B", [Section("Speed", [table], "Medians.")])
     assert "| render <fp32> | 3.25 |" in text
     assert "| a/b | – |" in text
+
+
+def test_downloads_are_the_sizes_of_files() -> None:
+    manifest = json.loads((BUNDLED / "manifest.json").read_text())
+    rows = downloads(BUNDLED, manifest).rows
+    renders = [manifest["graphs"]["render"], *manifest["variants"]]
+    every = sum(path.stat().st_size for path in BUNDLED.rglob("*") if path.is_file())
+    for row, entry in zip(rows, renders, strict=True):
+        others = sum((BUNDLED / other["file"]).stat().st_size for other in renders if other is not entry)
+        assert row[-1] == f"{(every - others) / 1e6:.2f}"
 
 
 @pytest.mark.slow

@@ -7,10 +7,10 @@ import pytest
 from onnx import numpy_helper, parser
 from vivant.export.cost import measure_cost
 from vivant.export.half import emulate_half, to_half
-from vivant.export.half_weights import store_half
 from vivant.export.metadata import stamp
 from vivant.export.references import make_convolutions, make_unet
 from vivant.export.rules import load_table, predict_fallbacks
+from vivant.export.storage import store_compactly
 from vivant.export.surgery import widen_weights
 from vivant.export.webgpu import rewrite_for_webgpu
 
@@ -52,7 +52,7 @@ def test_truth_values_are_compared_as_numbers() -> None:
 def test_channels_are_filled_up_to_a_multiple_of_four(channels: int, expected: int, stored_half: bool) -> None:
     model = convolution(channels)
     if stored_half:
-        store_half(model)
+        store_compactly(model)
     rewritten = rewrite_for_webgpu(model)
     widen_weights(rewritten)
     (weight,) = (t for t in rewritten.graph.initializer if len(t.dims) == 4)

@@ -4,14 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import pytest
 
 onnxscript = pytest.importorskip("onnxscript", reason="building graphs needs the export extra")
 import onnx_ir as ir  # noqa: E402
-from onnx import numpy_helper  # noqa: E402
-from vivant.export.half_weights import store_half  # noqa: E402
 from vivant.export.mediapipe_models import ModelNotFoundError, read_models  # noqa: E402
 from vivant.export.tflite import TfliteError, read_tflite  # noqa: E402
 from vivant.export.tracker_detect import FULL_RANGE, SHORT_RANGE, merge, suppress  # noqa: E402
@@ -123,23 +120,6 @@ def test_suppression(count: int, seed: int) -> None:
     expected_points, expected_scores = _greedy(points, scores, 0.3)
     np.testing.assert_allclose(kept, expected_scores)
     np.testing.assert_allclose(merged, expected_points, atol=1e-5)
-
-
-def test_half_weights_change_nothing() -> None:
-    exact = (np.arange(128, dtype=np.float32) / 64).reshape(2, 64)
-    inexact = np.full((2, 64), 0.1, np.float32)
-    graph = onnx.parser.parse_graph("g (float[2,64] x) => (float[2,64] y) { s = Add(x, exact) y = Mul(s, inexact) }")
-    for name, array in (("exact", exact), ("inexact", inexact)):
-        graph.initializer.append(numpy_helper.from_array(array, name))
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    before = model.ByteSize()
-    store_half(model)
-    assert model.ByteSize() < before
-    stored = {initializer.name: numpy_helper.to_array(initializer).dtype for initializer in model.graph.initializer}
-    assert stored == {"exact_half": np.float16, "inexact": np.float32}
-    x = np.random.default_rng(0).random((2, 64), np.float32)
-    (result,) = ort.InferenceSession(model.SerializeToString()).run(None, {"x": x})
-    np.testing.assert_array_equal(result, (x + exact) * inexact)
 
 
 def test_wrong_files(tmp_path) -> None:
