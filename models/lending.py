@@ -54,7 +54,7 @@ class Kind:
 
 
 MOUTH_KIND: Final = Kind(MOUTH.size, (*lm.LIPS_INNER, *lm.LIPS_OUTER), expression=20.0, turn=2.0, unlike=50.0)
-EYE_KIND: Final = Kind(EYE.size, (*lm.RIGHT_EYE, *lm.RIGHT_IRIS), expression=40.0, turn=2.0, unlike=50.0)
+EYE_KIND: Final = Kind(EYE.size, (*lm.RIGHT_EYE, *lm.RIGHT_IRIS), expression=40.0, turn=2.0, unlike=20.0)
 
 
 class Patches(NamedTuple):
