@@ -3,7 +3,8 @@
 The geometry moves all photos' patches to the target; a softmax over the photos says how much of each is seen. Eyes that
 look aside lend their irises; what lies between lips is taken from those photos alone that show it, and is a plain dark
 where none does. What speaks against a photo is how much its expression and pose differ from the target's, and that it
-does not look like the main photo (other glasses, another person). The teacher's attention over its photos (`warp_branch.py`) is the same idea, spot by spot, and learnt.
+does not look like the main photo (other glasses, another person). The teacher's attention over its photos
+(`warp_branch.py`) is the same idea, spot by spot, and learnt.
 
 N people with K photos each, the main one first: tensors lead with N·K, the photos of a person in a row. Eyes count as
 people: N right ones, then N left ones, mirrored.
