@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -80,17 +81,21 @@ def _read_graph(path: Path) -> tuple[list[_Node], dict[str, Tensor], str]:
     """Nodes, constants, and the name of the 192 × 192 picture that the network starts from."""
     import onnx
     from onnx import numpy_helper
+    from onnx.reference import ReferenceEvaluator
 
     try:
-        graph = onnx.load(path).graph
+        model = onnx.load(path)
     except Exception as error:
         raise WeightsError(f"{path} is not a readable ONNX graph: {error}.") from error
+    graph, opsets = model.graph, {opset.domain: opset.version for opset in model.opset_import}
     constants = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
     nodes = []
     for node in graph.node:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Cast" and node.input[0] in constants:  # half-precision weights
-            constants[node.output[0]] = constants[node.input[0]].float()
+        if node.input and all(name in constants for name in node.input):  # restores what is stored in fewer bytes
+            given = {name: constants[name].numpy() for name in node.input}
+            (value,) = ReferenceEvaluator(node, opsets=opsets).run(None, given)
+            constants[node.output[0]] = torch.from_numpy(np.array(value))
             continue
         if node.op_type == "Constant":
             constants[node.output[0]] = torch.from_numpy(numpy_helper.to_array(attributes["value"]).copy())

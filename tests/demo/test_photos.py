@@ -43,7 +43,7 @@ def test_the_first_photo_moves_and_the_note_says_what_the_others_do(
     paths = [photos[name] for name in order]
     first = reader.first(paths)
     assert first.name == f"{order[0]}.png"
-    assert first.notes[0].startswith(f"{order[0]}.png moves; the inside of the mouth is taken from ")
+    assert first.notes[0].startswith(f"{order[0]}.png moves; mouth and eyes come from whichever of the ")
     told: list[tuple[str, int, int]] = []
     others = list(reader.others(paths, lambda *step: told.append(step)))
     assert [other.name for other in others] == [f"{name}.png" for name in order[1:]]
