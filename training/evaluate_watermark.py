@@ -94,9 +94,14 @@ def clips_of(data: Path, bundle: Bundle) -> list[np.ndarray]:
             frames = [resized(frame, SIDE) for frame in islice(reader, 2 * FRAMES)]
         clips += [np.stack(part) for part in (frames[:FRAMES], frames[FRAMES:]) if len(part) == FRAMES]
     for path in photos_of(data, "heldout")[::6]:
-        with Image.open(path) as image:
-            clips.append(resized(np.asarray(image.convert("RGB")), SIDE)[None])
+        clips.append(_still(path))
     return clips
+
+
+def _still(photo: Path) -> np.ndarray:
+    """A photo as a clip of one frame: uint8 [1, H, W, 3]."""
+    with Image.open(photo) as image:
+        return resized(np.asarray(image.convert("RGB")), SIDE)[None]
 
 
 def survival(
@@ -248,7 +253,10 @@ def main() -> None:
         counts = survivors(shown, embed, lambda frames: reader.read(frames).message, treatments)
         for name, (read, tried) in counts.items():
             print(f"{name}: {read} of {tried} animated photos")
-        (arguments.output / "watermark-photos.json").write_text(json.dumps(counts, indent=1) + "\n")
+        psnr = fidelity([_still(photo) for photo in photos], embed)
+        print(f"PSNR of the photos: {psnr[0]:.1f} dB at least, {np.median(psnr):.1f} in the median")
+        report = {**counts, "psnr": [psnr[0], float(np.median(psnr))]}
+        (arguments.output / "watermark-photos.json").write_text(json.dumps(report, indent=1) + "\n")
         return
     clips = clips_of(arguments.data, bundle)[:: arguments.every]
     contact_sheet(clips, embed, arguments.output / "watermark.png")
