@@ -38,13 +38,15 @@ FORMAT = "vivant-watermark-2"
 @dataclass(frozen=True)
 class WatermarkConfig:
     """widths: channels of the two networks. depth: layers of the reader. distortion: the largest root mean square
-    blue difference that the mark may make on the raster, grey levels, white parts apart. (At a picture's own size,
-    where the pattern is smoother, 2.4 becomes 1.9.)"""
+    blue difference that the mark may make on the raster, grey levels, as if white were marked like the rest. (At a
+    picture's own size, where the pattern is smoother, 2.4 becomes 1.9.) limit: the same with white as it is marked, of
+    what the picture can hold: it keeps the PSNR above 40 dB."""
 
     embedder_width: int = 12
     reader_width: int = 24
     depth: int = 6
     distortion: float = 2.75
+    limit: float = 2.95
 
 
 def spans(height: Tensor | int, width: Tensor | int, longest: Tensor | float) -> tuple[Tensor, Tensor]:
@@ -151,6 +153,22 @@ def for_white(luma: Tensor) -> Tensor:
     return 1.0 + 0.6 * ((luma - 235.0) / 15.0).clamp(0.0, 1.0)
 
 
+def held(marked: Tensor, picture: Tensor) -> Tensor:
+    """What is left of a residual where blue ends at 0 and 255: marked [B, 1, n, n], picture [B, 3, n, n], planes as
+    from `reduced`."""
+    shade = picture[:, :1] / BLUE[2] + picture[:, 1:2]  # blue, in grey levels of blue difference
+    return torch.minimum(torch.maximum(marked, -shade), 255.0 / BLUE[2] - shade)
+
+
+def bounded(marked: Tensor, seen: Tensor, covered: Tensor, most: float) -> Tensor:
+    """A residual, weakened until the root mean square of what is seen of it is at most so many grey levels.
+
+    marked, seen, covered: [B, 1, n, n].
+    """
+    power = seen.square().sum((1, 2, 3), keepdim=True) / covered.sum((1, 2, 3), keepdim=True)
+    return marked * (most / (power + 1e-6).sqrt()).clamp_max(1.0)
+
+
 class WatermarkEmbedder(nn.Module):
     """Says how strongly each part of a picture can be marked, and lays the pattern over it."""
 
@@ -185,8 +203,8 @@ class WatermarkEmbedder(nn.Module):
         # alone, which are easiest to read and where the eye is keenest.
         strength = (0.5 + torch.sigmoid(self.strength(seen))).clamp_max(1.0) * unnoticed(activity, luma)
         marked = strength * self.tile(message) * covered
-        power = marked.square().sum((1, 2, 3), keepdim=True) / covered.sum((1, 2, 3), keepdim=True)
-        return marked * for_white(luma) * (self.config.distortion / (power + 1e-6).sqrt()).clamp_max(1.0)
+        marked = bounded(marked, marked, covered, self.config.distortion) * for_white(luma)
+        return bounded(marked, held(marked, picture), covered, self.config.limit)
 
     def forward(self, image: Tensor, message: Tensor) -> Tensor:
         """Marks a picture.

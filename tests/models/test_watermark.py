@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from vivant.models.released import WATERMARK
 from vivant.models.watermark import (
     CANVAS,
     PERIOD,
@@ -13,6 +14,7 @@ from vivant.models.watermark import (
     blue,
     enlarged,
     fold,
+    held,
     load_watermark,
     reduced,
     sampled,
@@ -130,6 +132,28 @@ def test_white_is_marked_more(watermark: Watermark) -> None:
             marked = watermark.embedder(torch.full((200, 200, 3), level), MESSAGE).clamp(0, 255)
         swing.append(float(marked[..., 2].std()))
     assert 0.75 < swing[1] / swing[0] < 1.2
+
+
+@pytest.mark.parametrize("paper", [255.0, 246.0, 200.0])
+@pytest.mark.parametrize("ink", [0.0, 0.15, 0.5])
+def test_no_picture_falls_below_40_db(paper: float, ink: float) -> None:
+    """Lines on white, as of an engraving, are where the mark is strongest; the released networks."""
+    embedder = load_watermark(WATERMARK)[0].embedder
+    random = torch.Generator().manual_seed(6)
+    lines = torch.rand(400, 320, 1, generator=random) < ink
+    picture = torch.where(lines, 40.0, paper).expand(-1, -1, 3).contiguous()
+    with torch.no_grad():
+        marked = embedder(picture, MESSAGE).round().clamp(0, 255)
+    error = (marked - picture).square().mean()
+    assert 40.0 <= 10 * torch.log10(255.0**2 / error) < 46
+
+
+def test_what_cannot_be_bluer_is_not_counted() -> None:
+    white, grey = (torch.tensor([level, 0.0, 0.0]).reshape(1, 3, 1, 1) for level in (255.0, 128.0))
+    for sign in (1.0, -1.0):
+        assert held(torch.full((1, 1, 1, 1), 3.0 * sign), grey) == 3.0 * sign
+    assert held(torch.full((1, 1, 1, 1), 3.0), white).abs() < 1e-4
+    assert held(torch.full((1, 1, 1, 1), -3.0), white) == -3.0
 
 
 def test_plain_parts_are_marked_less() -> None:
