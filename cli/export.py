@@ -43,7 +43,7 @@ def export_command(
         list[Path] | None,
         typer.Option(help="Pictures of faces to calibrate int8 and fp16 on. May be repeated.", show_default="samples"),
     ] = None,
-    max_loss: Annotated[float, typer.Option(min=0, help="What int8 may cost the picture, mean grey levels.")] = 0.15,
+    max_loss: Annotated[float, typer.Option(min=0, help="What int8 may cost mouth and eyes, mean grey levels.")] = 0.25,
     mediapipe: Annotated[
         Path | None,
         typer.Option(

@@ -20,7 +20,7 @@ def export(
     size: int | None = None,
     photos: int = MAX_PHOTOS,
     calibration: Sequence[Path | str] = (),
-    max_loss: float = 0.15,
+    max_loss: float = 0.25,
 ) -> Bundle:
     """Export a student's checkpoint and open the bundle.
 

@@ -1,7 +1,8 @@
 """int8 for WebAssembly and native CPUs: static QDQ, per channel, calibrated on real photos, layer by layer as it pays.
 
 A search decides which convolutions become int8: every one is quantised alone, what that costs the picture is measured,
-and those that cost least for the work they save go first, as long as the picture stays within the allowed loss.
+and those that cost least for the work they save go first, as long as the picture stays within the allowed loss; one
+that does not fit is left out, and the search goes on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from .surgery import widen_weights
 
 FEWEST_MACS: Final = 1_000_000  # below, converting to int8 and back costs more than the convolution
 STEPS: Final = 6  # of the bisection: enough for 64 layers
+# Last layers of the networks stay fp32: their rounding would go straight into the picture, in steps that two processors
+# which round differently do not take at the same places.
+LAST_LAYER: Final = "/head/"
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def search_layers(
         content = quantizer.quantize(layers).SerializeToString()
         return measure_loss(render_all(content, frames), reference, frames)
 
-    candidates = [name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS]
+    candidates = [name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS and LAST_LAYER not in name]
     layers: list[Layer] = []
     for done, name in enumerate(candidates):
         layers.append(Layer(name, quantizer.macs[name], loss_of([name])))
@@ -130,35 +134,47 @@ def search_layers(
             progress("weighing layers", done + 1, len(candidates))
     # One that alone takes half of what may be lost stays fp32, so that many others can become int8.
     layers.sort(key=lambda x: (x.loss.worst_part > max_loss / 2, x.loss.worst_part / x.macs))
-    return _bisect(quantizer, layers, loss_of, max_loss)
+    search = choose_layers(layers, sum(quantizer.macs.values()), loss_of, max_loss)
+    return quantizer.quantize(search.chosen), search
 
 
-def _bisect(
-    quantizer: Quantizer, layers: list[Layer], loss_of: Callable[[Iterable[str]], Loss], max_loss: float
-) -> tuple[onnx.ModelProto, Search]:
-    total = sum(quantizer.macs.values())
+def choose_layers(
+    layers: Sequence[Layer], total: int, loss_of: Callable[[Iterable[str]], Loss], max_loss: float
+) -> Search:
+    """As many of the first layers as fit, found by bisection; of the others, one by one, those that fit beside them.
+
+    Args:
+        layers: the cheapest for their work first. total: multiply-accumulates of all convolutions. loss_of: what the
+            picture loses if the layers of these names are int8. max_loss: what it may lose, see `Loss.worst_part`.
+    """
     steps: list[Step] = []
 
-    def share(count: int) -> float:
-        return sum(layer.macs for layer in layers[:count]) / total
+    def share(some: Sequence[Layer]) -> float:
+        return sum(layer.macs for layer in some) / total
 
-    def fits(count: int) -> bool:
-        loss = loss_of(layer.name for layer in layers[:count])
-        steps.append(Step(count, share(count), loss, loss.worst_part <= max_loss))
+    def fits(some: Sequence[Layer]) -> bool:
+        loss = loss_of(layer.name for layer in some)
+        steps.append(Step(len(some), share(some), loss, loss.worst_part <= max_loss))
         return steps[-1].accepted
 
     low, high = 0, len(layers) + 1  # low fits, high does not
     for count in [len(layers)] * bool(layers):
-        low, high = (count, count + 1) if fits(count) else (0, count)
+        low, high = (count, count + 1) if fits(layers) else (0, count)
     for _ in range(STEPS):
         if high - low <= 1:
             break
         middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    chosen = tuple(layer.name for layer in layers[:low])
-    best = next((step.loss for step in steps if step.layers == low), Loss(0.0, 0.0, 0.0, 0, float("inf")))
+        low, high = (middle, high) if fits(layers[:middle]) else (low, middle)
+    chosen = list(layers[:low])
+    for layer in layers[low + (high == low + 1) :]:
+        if layer.loss.worst_part <= max_loss and fits([*chosen, layer]):
+            chosen.append(layer)
+    best = next(
+        (step.loss for step in reversed(steps) if step.accepted and step.layers == len(chosen)),
+        Loss(0.0, 0.0, 0.0, 0, float("inf")),
+    )
     ordered = tuple(sorted(steps, key=lambda step: step.layers))
-    return quantizer.quantize(chosen), Search(tuple(layers), ordered, chosen, share(low), best)
+    return Search(tuple(layers), ordered, tuple(layer.name for layer in chosen), share(chosen), best)
 
 
 class _Reader(CalibrationDataReader):

@@ -65,8 +65,8 @@ class Difference:
 class PrecisionLoss:
     """What a `render` of the bundle loses against torch in float32, and what it may lose.
 
-    name: `render`, or the variant's. accepted: for fp32 the largest difference of any pixel, for the others the mean
-    over the worst of mouth, eyes and whole frame; grey levels.
+    name: `render`, or the variant's. accepted: for fp32 the largest difference of any pixel, for the others
+    `Loss.worst_part`; grey levels.
     """
 
     name: str

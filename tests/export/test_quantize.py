@@ -1,13 +1,14 @@
 """int8: what is quantised, and how the search decides."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from vivant.export.frames import Frame
-from vivant.export.quality import measure_loss, render_all
-from vivant.export.quantize import FEWEST_MACS, Search, search_layers
+from vivant.export.quality import Loss, measure_loss, render_all
+from vivant.export.quantize import FEWEST_MACS, Layer, Search, choose_layers, search_layers
 from vivant.export.references import GraphBuilder
 
 SIDE = 64
@@ -82,7 +83,26 @@ def test_the_search_keeps_what_it_promises(painter: tuple[onnx.ModelProto, list[
     loss = measure_loss(render_all(model.SerializeToString(), frames), reference, frames)
     assert loss == search.loss
     assert loss.worst_part <= 0.7 * everything
-    assert search.chosen == tuple(layer.name for layer in search.layers[: len(search.chosen)])
+    assert set(search.chosen) < {layer.name for layer in search.layers}
+
+
+def test_a_layer_that_does_not_fit_ends_nothing() -> None:
+    """Cheap ones behind it are taken all the same."""
+    costs = {"a": 0.1, "b": 0.1, "dear": 0.5, "c": 0.05, "hopeless": 9.0, "d": 0.1}
+
+    def loss_of(names: Iterable[str]) -> Loss:
+        return Loss(0.0, sum(costs[name] for name in names), 0.0, 1, 60.0)
+
+    layers = [Layer(name, 10, loss_of([name])) for name in costs]
+    search = choose_layers(layers, 100, loss_of, 0.3)
+    assert search.chosen == ("a", "b", "c")  # d would make 0.35
+    assert search.share == 0.3 and search.loss.mouth == pytest.approx(0.25)
+    assert all(step.accepted == (step.loss.mouth <= 0.3) for step in search.steps)
+
+
+def test_the_whole_frame_may_lose_less_than_a_part() -> None:
+    assert Loss(0.1, 0.2, 0.0, 1, 60.0).worst_part == pytest.approx(0.3)
+    assert Loss(0.01, 0.2, 0.1, 1, 60.0).worst_part == 0.2
 
 
 def test_quantising_twice_gives_the_same_bytes(painter: tuple[onnx.ModelProto, list[Frame]], tmp_path: Path) -> None:
