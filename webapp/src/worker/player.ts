@@ -1,4 +1,7 @@
-/** Plays a motion: draws its frames when they are due, as many at once as the renderer can, and drops those that are late. */
+/**
+ * Plays a motion: makes its frames somewhat before they are due, as many at once as the renderer can, shows them when they
+ * are due, and drops those that could not be begun in time.
+ */
 
 import type { Frame, Statistics } from "../engine/types";
 import { Queue } from "./queue";
@@ -6,7 +9,8 @@ import type { Begun, Studio } from "./studio";
 import type { MotionFrame } from "./tracks";
 
 const UNTAKEN = 2; // frames that the page may have before it
-const SPARE = 1; // frame of a motion that may wait for one of several workers, so that one that is late costs no frame
+const SPARE = 1; // frame of a motion that may wait for one of several workers, so that none of them is idle
+const AHEAD = 3; // frames of a motion that several workers may make before they are due: a pause of theirs is not seen
 const REPORT_MS = 1000;
 
 export interface PlayerEvents {
@@ -22,6 +26,14 @@ export interface Drawing {
   readonly time: number;
   /** When its making began, milliseconds. */
   readonly begun: number;
+  /** Of a motion that plays: when it is to be shown. null: at once. */
+  readonly turn: Turn | null;
+}
+
+/** A frame's number in the motion, and the stretch of play by whose clock it is due. */
+interface Turn {
+  readonly index: number;
+  readonly stretch: number;
 }
 
 export class Player {
@@ -30,13 +42,19 @@ export class Player {
   /** Milliseconds of the motion that had passed when the clock was last set, and when that was. */
   #elapsed = 0;
   #since = 0;
+  /** The frame that was begun last, and the one that was shown last. */
+  #begun = -1;
   #shown = -1;
+  /** Changes where the clock is set anew: frames that were made for the old one are dropped. */
+  #stretch = 0;
   #untaken = 0;
-  /** Frames that were begun and are not finished. */
+  /** Frames that were begun and are not rendered. */
   #inWork = 0;
   readonly #finishing = new Queue();
   readonly #awaitingRoom: (() => void)[] = [];
   #wake: (() => void) | null = null;
+  /** Ends the wait of a frame that is not due yet. */
+  #hasten: (() => void) | null = null;
   #frames = 0;
   #dropped = 0;
   #reported = performance.now();
@@ -54,18 +72,29 @@ export class Player {
 
   set playing(playing: boolean) {
     if (playing === this.#playing) return;
+    if (!playing) this.#elapsed = this.#now;
     this.#playing = playing;
-    if (playing) this.#since = performance.now();
-    else this.#elapsed += performance.now() - this.#since;
-    this.#wake?.();
-    this.start();
+    this.#restart();
   }
 
   /** The motion begins anew. */
   rewind(): void {
     this.#elapsed = 0;
-    this.#since = performance.now();
     this.#shown = -1;
+    this.#restart();
+  }
+
+  /** Milliseconds of the motion that have passed. */
+  get #now(): number {
+    return this.#playing ? this.#elapsed + performance.now() - this.#since : this.#elapsed;
+  }
+
+  /** What was made ahead is dropped; the clock goes on from `#elapsed`. */
+  #restart(): void {
+    this.#since = performance.now();
+    this.#stretch += 1;
+    this.#begun = this.#shown;
+    this.#hasten?.();
     this.#wake?.();
     this.start();
   }
@@ -90,10 +119,10 @@ export class Player {
   }
 
   /** Begins to draw a moment of a motion; `finish` is to follow at once, though nobody needs to wait for it. */
-  async begin(motion: MotionFrame, time: number, begun = performance.now()): Promise<Drawing> {
+  async begin(motion: MotionFrame, time: number, begun = performance.now(), turn: Turn | null = null): Promise<Drawing> {
     this.#inWork += 1;
     try {
-      return { frame: await this.exclusive(() => this.studio.begin(motion)), time, begun };
+      return { frame: await this.exclusive(() => this.studio.begin(motion)), time, begun, turn };
     } catch (error) {
       this.#inWork -= 1;
       throw error;
@@ -101,23 +130,53 @@ export class Player {
   }
 
   /** Hands what was begun to the page, frame after frame. */
-  finish({ frame, time, begun }: Drawing): Promise<void> {
+  finish(drawing: Drawing): Promise<void> {
+    const rendered = this.#rendered(drawing);
+    rendered.catch(() => undefined); // told below, when it is this frame's turn
     return this.#finishing.run(async () => {
-      try {
-        const bitmap = await this.studio.finish(frame);
-        if (!bitmap) return;
-        const renderMs = performance.now() - begun;
-        this.#untaken += 1;
-        this.#frames += 1;
-        this.events.onFrame({ bitmap, time, renderMs });
-        await this.exclusive(() => this.studio.pace(renderMs / this.studio.lanes));
-        this.#report();
-      } finally {
-        this.#inWork -= 1;
-        this.#wake?.();
-        for (const go of this.#awaitingRoom.splice(0)) go();
-      }
+      const renderMs = await rendered;
+      if (!(await this.#due(drawing))) return;
+      const drawn = performance.now();
+      const bitmap = await this.studio.finish(drawing.frame);
+      if (!bitmap) return;
+      const cost = renderMs + performance.now() - drawn;
+      this.#untaken += 1;
+      this.#frames += 1;
+      if (drawing.turn) this.#shown = drawing.turn.index;
+      this.events.onFrame({ bitmap, time: drawing.time, renderMs: cost });
+      await this.exclusive(() => this.studio.pace(cost / this.studio.lanes));
+      this.#report();
     });
+  }
+
+  /** Once its squares are rendered: the milliseconds that took. */
+  async #rendered({ frame, begun }: Drawing): Promise<number> {
+    try {
+      await Promise.all(frame.squares);
+      return performance.now() - begun;
+    } finally {
+      this.#inWork -= 1;
+      this.#wake?.();
+      for (const go of this.#awaitingRoom.splice(0)) go();
+    }
+  }
+
+  /** Waits until a frame is to be shown; false if the clock was set anew meanwhile. */
+  async #due({ time, turn }: Drawing): Promise<boolean> {
+    if (!turn) return true;
+    const early = 1000 * time - this.#now;
+    if (turn.stretch === this.#stretch && early > 0) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          this.#hasten = null;
+          resolve();
+        };
+        const timer = setTimeout(done, early);
+        this.#hasten = done;
+      });
+    }
+    return turn.stretch === this.#stretch;
   }
 
   /** Once a frame that is begun would be worked on at once. */
@@ -129,6 +188,11 @@ export class Player {
   get #most(): number {
     const { lanes } = this.studio;
     return lanes > 1 ? lanes + SPARE : 1;
+  }
+
+  /** Frames of a motion that may be made before they are due. */
+  get #ahead(): number {
+    return this.studio.lanes > 1 ? AHEAD : 0;
   }
 
   /** Whether another frame would have to wait. */
@@ -152,16 +216,17 @@ export class Player {
       if (failures.length) throw failures[0];
       const { track, portraits } = this.studio;
       if (!this.#playing || !track || !portraits.length) return;
-      const milliseconds = this.#elapsed + performance.now() - this.#since;
-      const index = Math.floor((milliseconds / 1000) * track.fps);
-      if (index <= this.#shown) {
-        await this.#sleep((1000 * (this.#shown + 1)) / track.fps - milliseconds);
+      const due = Math.floor((this.#now / 1000) * track.fps);
+      const next = Math.max(due, this.#begun + 1);
+      if (next > due + this.#ahead) {
+        await this.#sleep((1000 * (next - this.#ahead)) / track.fps - this.#now);
       } else if (this.#untaken >= UNTAKEN || this.#inWork >= this.#most) {
         await this.#sleep(REPORT_MS);
       } else {
-        if (this.#shown >= 0) this.#dropped += index - this.#shown - 1;
-        this.#shown = index;
-        const drawing = await this.begin(track.frame(index), milliseconds / 1000);
+        if (this.#begun >= 0) this.#dropped += next - this.#begun - 1;
+        this.#begun = next;
+        const turn = { index: next, stretch: this.#stretch };
+        const drawing = await this.begin(track.frame(next), next / track.fps, performance.now(), turn);
         this.finish(drawing).catch((error: unknown) => failures.push(error));
         await nextTask();
       }
