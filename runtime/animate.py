@@ -1,13 +1,16 @@
 """The main job: one photo and one motion become a clip."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from .clips import ClipWriter, open_clip
+from .clips import open_clip
 from .credentials import Credentials, find_credentials
 from .driver import Progress, no_progress
 from .errors import FaceError, OutputError
@@ -23,6 +26,10 @@ from .signing import ClipSigner, sidecar_of
 from .stopwatch import Stopwatch
 from .tracks import MotionFrame
 from .watermark import Watermark
+
+# Two frames on a thread each take less time than one after the other on two: `render` has so many small operators that
+# its threads wait for each other. More than four would take much memory for large pictures.
+MOST_LANES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,8 @@ def animate(
         photo = load_photo(photo_path)
     faces, notes, label = _faces(bundle, photo, photo_path.name, settings, watch)
     others = _others(bundle, also, len(faces), watch)
-    portraits = [Portrait(bundle, photo.pixels, face, settings.size, watch, others) for face in faces]
+    lanes = min(bundle.threads, MOST_LANES)
+    portraits = [Portrait(bundle, photo.pixels, face, settings.size, watch, others, lanes) for face in faces]
     text = LABEL_TEXT if label else None
     credentials = credentials or find_credentials()
     watermark = Watermark(bundle)
@@ -159,7 +167,11 @@ def animate(
             return watermark.mark(frame)
 
     with open_clip(target, folder, width, height, motion.fps, tags, signer, mark) as clip:
-        _draw(clip, photo.pixels, portraits, motion, settings, label, watch, progress)
+        frame_maker = _FrameMaker(photo.pixels, portraits, motion, settings, label, watch)
+        for done, canvas in enumerate(frame_maker.frames(lanes), 1):
+            with watch("wait"):  # only until the encoder, in its own thread, has room for one more frame
+                clip.write(canvas)
+            progress("rendering", done, frames)
     now = time.perf_counter()
     return Summary(
         photo=str(photo_path),
@@ -225,32 +237,49 @@ def _others(bundle: Bundle, also: Sequence[Path], faces: int, watch: Stopwatch) 
     return others
 
 
-def _draw(
-    clip: ClipWriter,
-    photo: np.ndarray,
-    portraits: Sequence[Portrait],
-    motion: Motion,
-    settings: Settings,
-    label: Label | None,
-    watch: Stopwatch,
-    progress: Progress,
-) -> None:
-    gains = settings.gains.as_array()
-    # Landmarks of absolute transfer come in shares of the driver's frame: x and z of its width, y of its height.
-    frame_size = np.array([photo.shape[1], photo.shape[0], photo.shape[1]], np.float32)
-    total = motion.frames * settings.loop
-    for i in range(total):
-        with watch("motion"):
-            moment = motion.at(i % motion.frames)
-        canvas = photo.copy()
-        for portrait in portraits:
+class _FrameMaker:
+    """Draws the frames of a clip."""
+
+    def __init__(
+        self,
+        photo: np.ndarray,
+        portraits: Sequence[Portrait],
+        motion: Motion,
+        settings: Settings,
+        label: Label | None,
+        watch: Stopwatch,
+    ) -> None:
+        self._photo, self._portraits, self._motion = photo, portraits, motion
+        self._label, self._watch = label, watch
+        self._gains = settings.gains.as_array()
+        self._total = motion.frames * settings.loop
+        # Landmarks of absolute transfer come in shares of the driver's frame: x and z of its width, y of its height.
+        self._size = np.array([photo.shape[1], photo.shape[0], photo.shape[1]], np.float32)
+
+    def frames(self, lanes: int) -> Iterator[np.ndarray]:
+        """All frames in their order, uint8 RGB [H, W, 3]; so many are drawn at once."""
+        pool = ThreadPoolExecutor(lanes, "frames")
+        coming: deque[Future[np.ndarray]] = deque()
+        try:
+            for i in range(self._total):
+                with self._watch("motion"):
+                    moment = self._motion.at(i % self._motion.frames)
+                coming.append(pool.submit(self._frame, moment))
+                if len(coming) > lanes:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _frame(self, moment: MotionFrame | np.ndarray) -> np.ndarray:
+        canvas = self._photo.copy()
+        for portrait in self._portraits:
             if isinstance(moment, MotionFrame):
-                portrait.draw(canvas, portrait.target(moment, gains))
+                portrait.draw(canvas, portrait.target(moment, self._gains))
             else:
-                portrait.draw(canvas, moment * frame_size)
-        if label is not None:
-            with watch("label"):
-                label.draw(canvas)
-        with watch("wait"):  # only until the encoder, in its own thread, has room for one more frame
-            clip.write(canvas)
-        progress("rendering", i + 1, total)
+                portrait.draw(canvas, moment * self._size)
+        if self._label is not None:
+            with self._watch("label"):
+                self._label.draw(canvas)
+        return canvas

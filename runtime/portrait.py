@@ -25,6 +25,7 @@ class Portrait:
         watch: measures the stages.
         others: more photos of the same person with the face in each. Mouth and eyes are taken, frame by frame, from the
             photos that come nearest to it.
+        lanes: how many callers are to draw at once; they share the bundle's threads.
     """
 
     def __init__(
@@ -35,8 +36,8 @@ class Portrait:
         size: int | None,
         watch: Stopwatch,
         others: Sequence[tuple[np.ndarray, Face]] = (),
+        lanes: int = 1,
     ) -> None:
-        self._bundle = bundle
         self._watch = watch
         self._source = face.landmarks
         with watch("head"):
@@ -63,12 +64,13 @@ class Portrait:
             with watch("refer"):
                 encoded |= refer(bundle, encoded, [(other, face.landmarks) for other, face in others])
         return_freed_memory()
-        render = bundle.graph("render")
+        threads = max(1, bundle.threads // lanes)
+        render = bundle.graph("render", threads)
         missing = [name for name in render.inputs if name != "target" and name not in encoded]
         if missing:
             raise BundleError(f"The bundle's graph 'render' wants {missing[0]!r}, which 'encode' does not give.")
         self._encoded: Tensors = {name: encoded[name] for name in render.inputs if name != "target"}
-        self._render, self._paste, self._retarget = render, bundle.graph("paste"), bundle.graph("retarget")
+        self._render, self._paste, self._retarget = render, bundle.graph("paste", threads), bundle.graph("retarget")
 
     def target(self, motion: MotionFrame, gains: np.ndarray) -> np.ndarray:
         """The photo's own landmarks [478, 3] after a relative motion; gains as in `animate.Gains`."""

@@ -19,6 +19,9 @@ PRECISIONS: Final = ("fp32", "int8", "auto")
 # Hundreds of tiny nodes: handing each to a second thread costs more than it saves (`track` takes twice as long on two).
 SINGLE_THREADED: Final = frozenset({"detect", "detect_far", "track", "head", "motion", "retarget"})
 Tensors = dict[str, np.ndarray]
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+KEPT_BYTES: Final = 128 << 20
+MALLOC_VARIABLES: Final = frozenset({"GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"})
 
 
 def available_threads() -> int:
@@ -35,6 +38,25 @@ def return_freed_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
         if trim is not None:
             trim(0)
+
+
+def reuse_freed_memory(most: int = KEPT_BYTES) -> None:
+    """Lets malloc use large blocks again that were freed, instead of giving each back to the system at once.
+
+    Every frame needs tens of megabytes for a moment, and a step of training hundreds. To be given them anew, page by
+    page, takes as long as the arithmetic. Does nothing where the user set malloc's variables, or without glibc.
+
+    Args:
+        most: bytes of free memory that are kept.
+    """
+    if sys.platform != "linux" or MALLOC_VARIABLES & os.environ.keys():
+        return
+    tune = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tune is None:
+        return
+    tune(M_TRIM_THRESHOLD, most)
+    # Older releases of glibc allow no more than 32 MB.
+    _ = tune(M_MMAP_THRESHOLD, most) or tune(M_MMAP_THRESHOLD, 32 << 20)
 
 
 class Graph:
@@ -73,10 +95,11 @@ class Bundle:
     def __init__(self, folder: Path = BUNDLED, threads: int | None = None, precision: str = "fp32") -> None:
         if precision not in PRECISIONS:
             raise ValueError(f"A precision is one of {', '.join(PRECISIONS)}, not {precision!r}.")
+        reuse_freed_memory()
         self.folder = folder
         self.threads = threads or available_threads()
         self.manifest: Manifest = read_manifest(folder)
-        self._graphs: dict[str, Graph] = {}
+        self._graphs: dict[tuple[str, int], Graph] = {}
         self._files = dict(self.manifest.graphs)
         if precision != "fp32":
             made = {v.graph: v.file for v in self.manifest.variants if (v.target, v.precision) == ("wasm", "int8")}
@@ -86,15 +109,18 @@ class Bundle:
         for entry in (*self._files.values(), *self.manifest.presets.values()):
             self._check_size(entry)
 
-    def graph(self, name: str) -> Graph:
-        """The graph of that name; its file's SHA-256 is checked before ONNX Runtime sees it."""
-        if name not in self._graphs:
+    def graph(self, name: str, threads: int | None = None) -> Graph:
+        """The graph of that name; its file's SHA-256 is checked before ONNX Runtime sees it.
+
+        Args:
+            threads: it may use, if not as many as the bundle's. A graph may be run by several callers at once.
+        """
+        count = 1 if name in SINGLE_THREADED else threads or self.threads
+        if (name, count) not in self._graphs:
             if name not in self._files:
                 raise BundleError(f"The bundle {self.folder} has no graph {name!r}.")
-            content = self.content(name)
-            threads = 1 if name in SINGLE_THREADED else self.threads
-            self._graphs[name] = Graph(name, _session(content, threads, f"{self.folder} ({name})"))
-        return self._graphs[name]
+            self._graphs[name, count] = Graph(name, _session(self.content(name), count, f"{self.folder} ({name})"))
+        return self._graphs[name, count]
 
     def content(self, name: str) -> bytes:
         """The checked file of a graph."""
@@ -140,7 +166,7 @@ def _session(content: bytes, threads: int, label: str) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # every session's own arena keeps its peak for ever; malloc is as fast
+    options.enable_cpu_mem_arena = False  # every session's own arena keeps its peak for ever: `reuse_freed_memory`
     # Threads that spin while they wait would take the processor from the encoder's thread and from the other graphs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -1,5 +1,7 @@
 """The main job from photo to clip, with stand-in graphs and with the real ones; clips are decoded again."""
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from standin import picture_with_faces
 from vivant.models.landmarks import LIPS_OUTER
 from vivant.runtime.animate import Gains, Settings, animate
 from vivant.runtime.driver import follow_face
-from vivant.runtime.errors import FaceError, OutputError
+from vivant.runtime.errors import BundleError, FaceError, OutputError
 from vivant.runtime.faces import find_faces
 from vivant.runtime.images import load_photo
 from vivant.runtime.media import VideoReader
@@ -56,6 +58,41 @@ def test_one_frame_for_each_motion_frame_and_the_rest_of_the_photo_untouched(
     assert (frames[:, ~square] == photo[~square]).all()
     # The stand-in paints the square grey by how far the landmarks moved: 30 pixels a frame, averaged over x, y and z.
     assert [int(frame[100, 200, 0]) for frame in frames] == [0, 10, 20, 30, 40]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_frames_that_are_drawn_at_once_keep_their_order(
+    standin_folder: Path, rectangle: Path, tmp_path: Path, threads: int
+) -> None:
+    bundle = Bundle(standin_folder, threads)
+    summary = animate(bundle, rectangle, shifting(23, 0.05), tmp_path / "out", folder=True)
+    grey = [int(frame[100, 200, 0]) for frame in pictures(tmp_path / "out")]
+    assert summary.frames == 23 and grey == sorted(grey) and grey[-1] - grey[0] > 30
+    assert {stage: summary.milliseconds[stage] > 0 for stage in ("retarget", "render", "paste")} == dict.fromkeys(
+        ("retarget", "render", "paste"), True
+    )
+
+
+def test_a_frame_that_cannot_be_drawn_ends_the_job(standin: Bundle, rectangle: Path, tmp_path: Path) -> None:
+    """Whichever thread draws it: the error comes out, and no clip."""
+    still = shifting(40, 0.0)
+    broken = replace(still, at=lambda i: np.zeros((3, 3), np.float32) if i == 7 else still.at(i))
+    with pytest.raises(BundleError, match="'render' failed"):
+        animate(standin, rectangle, broken, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+    assert not any(thread.name.startswith("frames") for thread in threading.enumerate())
+
+
+def test_threads_change_no_frame(bundle: Bundle, astronaut: Path, tmp_path: Path) -> None:
+    """One after the other on one thread, and several at once."""
+    motion = load_motion(bundle, "laugh")
+    few = replace(motion, frames=6)
+    unmarked = []
+    for threads in (1, 4):
+        folder = tmp_path / str(threads)
+        animate(Bundle(bundle.folder, threads), astronaut, few, folder, folder=True, settings=Settings(size=256))
+        unmarked.append(pictures(folder)[:, :, :, 0].astype(int))  # the watermark leaves red as it is
+    assert np.abs(unmarked[0] - unmarked[1]).max() <= 1
 
 
 def test_the_summary_tells_the_truth(standin: Bundle, rectangle: Path, tmp_path: Path) -> None:
