@@ -22,9 +22,11 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard import SummaryWriter
 
+from ..runtime.session import reuse_freed_memory
 from .checkpoint import LAST, LOG, CheckpointError, MovingAverage, load_checkpoint, save_checkpoint
 from .errors import TrainingError
 from .stopping import StopRequest
+from .student_loop import STEP_BYTES
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Engine:
     """
 
     def __init__(self, config: EngineConfig, output: Path, describe: Mapping[str, object]) -> None:
+        reuse_freed_memory(STEP_BYTES)
         self.config, self.output, self.describe = config, output, dict(describe)
         self.accelerator = Accelerator(
             cpu=not torch.cuda.is_available(),

@@ -15,12 +15,14 @@ from typing import Any, Generic, Protocol, TypeVar
 from torch import nn, optim
 
 from ..runtime.driver import Progress
+from ..runtime.session import reuse_freed_memory
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clips import FrameCache, PairSampler
 from .errors import TrainingError
 from .stopping import StopRequest
 
 LOG_EVERY = 100
+STEP_BYTES = 1 << 30  # of memory that a step may leave to the next one
 Batch = TypeVar("Batch")
 
 
@@ -89,6 +91,7 @@ class StudentTrainer(ABC, Generic[Config, Batch]):
         Raises:
             TrainingError: a loss or a weight is not finite; the last checkpoint is what it was.
         """
+        reuse_freed_memory(STEP_BYTES)
         self._told, request = progress, StopRequest()
         with request.listening(), ThreadPoolExecutor(1) as pool:
             self._learn(pool, request)
