@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -47,6 +47,7 @@ from .refiner import FlowRefiner, RefinerConfig
 from .released import checked
 from .tiles import Tile, place, tile_of
 
+FORMAT = "vivant-student-1"
 FIRST_WIDTHS = (32, 64, 96, 128)  # of the refiner in files that do not state them
 FIRST_PAINTERS = {"mouth": (32, 64, 96), "eye": (24, 48, 64)}  # the same of the painters
 _TAPS = 4  # per axis, when the photo is larger than the raster that samples it
@@ -239,9 +240,18 @@ def save_student(student: Student, path: Path, record: str) -> None:
     temporary = path.with_suffix(".tmp")
     refiner = json.dumps(asdict(student.refiner.config))
     painters = json.dumps({name: getattr(student, name).widths for name in FIRST_PAINTERS})
-    metadata = {"format": "vivant-student-1", "record": record, "refiner": refiner, "painters": painters}
+    metadata = {"format": FORMAT, "record": record, "refiner": refiner, "painters": painters}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     temporary.replace(path)
+
+
+def is_student(path: Path) -> bool:
+    """Whether a file holds a student."""
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (OSError, SafetensorError):
+        return False
 
 
 def load_student(path: Path) -> tuple[Student, str]:
@@ -263,7 +273,7 @@ def read_student(path: Path) -> tuple[Student, str]:
     """
     with safe_open(checked(path), "pt") as file:
         metadata = file.metadata() or {}
-    if metadata.get("format") != "vivant-student-1":
+    if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} holds no vivant student.")
     config = json.loads(metadata["refiner"]) if "refiner" in metadata else {"widths": FIRST_WIDTHS}
     painters = json.loads(metadata["painters"]) if "painters" in metadata else FIRST_PAINTERS

@@ -90,8 +90,8 @@ class PairSampler:
     def pair(self, prefer: str = "motion") -> tuple[int, int]:
         """Source and target rows of one scene.
 
-        Half of the time the target is the one, of six drawn, that moved most (`motion`) or whose mouth is widest open
-        (`mouth`): the rest of the time it is any.
+        Half of the time the target is the one, of six drawn, that moved most (`motion`) or whose mouth opened or closed
+        most (`mouth`): the rest of the time it is any.
         """
         rows = self.scene().rows
         source = int(self.rng.choice(rows))
@@ -99,7 +99,7 @@ class PairSampler:
             return source, int(self.rng.choice(rows))
         drawn = self.rng.choice(rows, 6)
         if prefer == "mouth":
-            return source, int(drawn[self.opening[drawn].argmax()])
+            return source, int(drawn[np.abs(self.opening[drawn] - self.opening[source]).argmax()])
         moved = np.abs(self.shape[drawn] - self.shape[source]).mean((1, 2))
         return source, int(drawn[moved.argmax()])
 

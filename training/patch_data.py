@@ -141,8 +141,8 @@ class PatchData:
         return sample(pictures, where.reshape(len(rows), self.config.size, self.config.size, 2))
 
     def _jitter(self, size: int) -> tuple[Tensor, Tensor]:
-        zoom = self.rng.uniform(0.97, 1.03, (size, 1, 1))
-        shift = self.rng.normal(0.0, 0.01, (size, 1, 2))
+        zoom = self.rng.uniform(0.95, 1.05, (size, 1, 1))
+        shift = self.rng.normal(0.0, 0.015, (size, 1, 2))
         return torch.tensor(zoom, dtype=torch.float32), torch.tensor(shift, dtype=torch.float32)
 
     def _other_expression(self, photo: Tensor, change: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ..models.discriminator import PatchDiscriminator, hinge_discriminator
 from ..models.lending import EYE_KIND, MOUTH_KIND, Kind, first, paint_patch
 from ..models.patch import EYE, MOUTH, PatchPainter, eye_flow, mouth_flow, warp_patch
-from ..models.student import load_student
+from ..models.student import is_student, load_student, read_student
 from .checkpoint import CheckpointError, MovingAverage, load_checkpoint
 from .clips import FrameCache
 from .errors import TrainingError
@@ -35,7 +35,8 @@ from .student_loop import StudentTrainer, check_people, scheduled
 class PatchTraining:
     """Settings of one run. Weights multiply their loss terms; the adversarial ones start at `adversarial_from`.
 
-    initial: a checkpoint whose networks (not optimisers) the run starts from; empty: from scratch.
+    initial: a checkpoint whose networks (not optimisers) the run starts from, or a student whose painter; empty: from
+    scratch.
     widths: channels per level of the painter; None: the kind's own. teacher: a student's weights to distil from;
     teacher_until: the share of the run over which the teacher's weight falls to 0.
     several_share: of the batches, how many bring 2 to 4 frames of each person.
@@ -116,7 +117,15 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         several = PatchData(cache, patch, "heldout", 1, 0.0, 1.0)  # the same pairs, each with other frames
         self.several = [several.batch(24, augment=False) for _ in range(looked_at)]
         if not self.resume() and config.initial:
-            load_checkpoint(Path(config.initial), self.modules)
+            self._begin_with(Path(config.initial))
+
+    def _begin_with(self, path: Path) -> None:
+        if not is_student(path):
+            load_checkpoint(path, self.modules)
+            return
+        weights = getattr(read_student(path)[0], self.settings.kind).state_dict()
+        for module in (self.painter, self.average.module):
+            module.load_state_dict(weights)
 
     def draw(self) -> PatchBatch:
         """Patches of people who are not held out."""
@@ -198,7 +207,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--kind", choices=("mouth", "eye"), default="mouth")
     parser.add_argument("--steps", type=int, default=PatchTraining.steps)
-    parser.add_argument("--initial", type=Path, help="checkpoint whose networks the run starts from")
+    parser.add_argument("--initial", type=Path, help="checkpoint, or student, to begin with")
     parser.add_argument("--widths", type=int, nargs=3, help="channels per level")
     parser.add_argument("--teacher", type=Path, help="student.safetensors to distil from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

@@ -13,9 +13,10 @@ from made_shards import write_cache
 from PIL import Image
 from vivant.models import landmarks as lm
 from vivant.models.patch import MOUTH
-from vivant.models.student import Student, save_student
+from vivant.models.student import Student, read_student, save_student
 from vivant.preparation.sources import Source
 from vivant.runtime.session import Bundle
+from vivant.training.assemble import write_student
 from vivant.training.checkpoint import CheckpointError, load_checkpoint
 from vivant.training.clips import FrameCache, PairSampler
 from vivant.training.frame_data import FrameData
@@ -113,6 +114,43 @@ def test_other_frames_come_from_the_same_film_far_from_the_target(cache: FrameCa
     rows = list(scene.rows)
     drawn = {sampler.other(rows[0], np.random.default_rng(seed), apart=3) for seed in range(20)}
     assert drawn and all(row in rows and abs(row - rows[0]) >= 3 for row in drawn)
+
+
+def test_mouths_close_as_often_as_they_open(cache: FrameCache) -> None:
+    """Half of the targets are those, of six drawn, whose mouth differs most from the source's: in either direction."""
+    sampler = PatchData(cache, MOUTH, "train", 0, 0.0).video
+    rows = sorted(sampler.stretch)
+    sampler.opening = np.zeros(max(rows) + 1)
+    sampler.opening[rows] = np.linspace(0, 1, len(rows))
+    pairs = np.array([sampler.pair("mouth") for _ in range(400)])
+    change = sampler.opening[pairs[:, 1]] - sampler.opening[pairs[:, 0]]
+    assert 0.4 < np.mean(change[change != 0] > 0) < 0.6
+    assert np.abs(change).mean() > 0.42  # of any two frames it would be a third
+
+
+def test_one_part_of_a_student_learns_on(cache: FrameCache, tmp_path: Path) -> None:
+    """A painter begins as a student's; put back, it replaces that part alone."""
+    before = Student().eval()
+    save_student(before, tmp_path / "before.safetensors", '{"eye": "as it was"}')
+    config = PatchTraining(
+        steps=1, batch=2, evaluate_every=1, evaluation_batches=1, initial=str(tmp_path / "before.safetensors")
+    )
+    trainer = PatchTrainer(config, cache, tmp_path / "runs" / "mouth")
+    first = before.mouth.head.weight.half().float()
+    assert torch.equal(trainer.painter.head.weight, first) and torch.equal(trainer.average.module.head.weight, first)
+    trainer.run()
+    with pytest.raises(CheckpointError):
+        write_student(tmp_path / "runs", tmp_path / "after.safetensors")  # two runs are missing
+    write_student(tmp_path / "runs", tmp_path / "after.safetensors", tmp_path / "before.safetensors")
+    after, record = read_student(tmp_path / "after.safetensors")
+    assert json.loads(record)["eye"] == "as it was" and json.loads(record)["mouth"]["step"] == 1
+    for name, value in after.state_dict().items():
+        learnt = trainer.average.module.state_dict() if name.startswith("mouth.") else before.state_dict()
+        same = learnt[name.removeprefix("mouth.")]
+        assert torch.equal(value, same.half().float() if same.dtype.is_floating_point else same)
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        (tmp_path / "broken.safetensors").write_bytes(b"no")
+        PatchTrainer(replace(config, initial=str(tmp_path / "broken.safetensors")), cache, tmp_path / "other")
 
 
 def test_a_narrow_painter_imitates_a_student(cache: FrameCache, tmp_path: Path) -> None:
