@@ -1,9 +1,10 @@
 """`vivant evaluate` and `bench`: how good, how fast."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,6 +13,9 @@ from ..runtime.bench import Timing, bench
 from .animate import SAMPLE
 from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, out, progress_bar, say
 from .extras import needing_extra
+
+if TYPE_CHECKING:
+    from ..export.bench import RenderTime
 
 
 def bench_command(
@@ -45,17 +49,8 @@ def _bench_fully(folder: Path, photo: Path, threads: list[int], wasm: bool, json
     if json_summary:
         say(json.dumps(asdict(found)))
         return
-    head = ["render", "size", "GMAC", "MB", "M parameters", "operations/byte"]
-    head += [f"native {n}, ms" for n in threads] + [f"wasm {n}, ms" for n in threads] + ["wasm, processor ms"]
-    table = Table(*head, box=None, header_style="bold")
-    for row in found.renders:
-        cost = (f"{row.cost.macs / 1e9:.3f}", f"{row.cost.bytes / 1e6:.2f}", f"{row.cost.parameters / 1e6:.2f}")
-        times = [f"{row.native[n]:.1f}" for n in threads]
-        times += [f"{row.wasm[n].wall:.1f}" if n in row.wasm else "–" for n in threads]
-        first = row.wasm.get(threads[0])
-        processor = f"{first.cpu:.1f}" if first else "–"
-        table.add_row(row.name, str(row.size), *cost, f"{row.cost.intensity:.1f}", *times, processor)
-    out.print(table)
+    _print_costs(found.renders)
+    _print_times(found.renders, threads)
     for row in found.renders:
         for count, line in row.roofline.items():
             say(
@@ -67,6 +62,28 @@ def _bench_fully(folder: Path, photo: Path, threads: list[int], wasm: bool, json
     for r in found.references:
         cost = f"{r.cost.macs / 1e9:.2f} GMAC"
         say(f"{r.name}: {cost}, {r.threads} threads: {r.milliseconds:.1f} ms, {r.gflops:.0f} GFLOP/s")
+
+
+def _print_costs(renders: Sequence["RenderTime"]) -> None:
+    table = Table("graph", "size", "GMAC", "MB", "M parameters", "operations/byte", box=None, header_style="bold")
+    for row in renders:
+        cost = row.cost
+        cells = (f"{cost.macs / 1e9:.3f}", f"{cost.bytes / 1e6:.2f}", f"{cost.parameters / 1e6:.2f}")
+        table.add_row(row.name, str(row.size), *cells, f"{cost.intensity:.1f}")
+    out.print(table)
+
+
+def _print_times(renders: Sequence["RenderTime"], threads: list[int]) -> None:
+    """Milliseconds, native and in WebAssembly, by threads; and the processor's, of all threads, where there is one."""
+    native, wasm = ([f"{host} {n}" for n in threads] for host in ("native", "wasm"))
+    head = ("ms, by threads", "size", *native, *wasm, "wasm CPU")
+    table = Table(*head, box=None, header_style="bold")
+    for row in renders:
+        times = [f"{row.native[n]:.1f}" for n in threads]
+        times += [f"{row.wasm[n].wall:.1f}" if n in row.wasm else "–" for n in threads]
+        first = row.wasm.get(threads[0])
+        table.add_row(row.name, str(row.size), *times, f"{first.cpu:.1f}" if first else "–")
+    out.print(table)
 
 
 def _table(timings: list[Timing]) -> Table:

@@ -64,7 +64,7 @@ def measure_cost(model: onnx.ModelProto, sizes: Mapping[str, int]) -> Cost:
     """
     fixed = fix_sizes(model, sizes)
     shapes = _shapes(fixed)
-    constants = constants_of(fixed)
+    sizes_of = _weights(fixed)
     macs = convolutions = sampling = parameters = moved = 0
     for node in fixed.graph.node:
         if node.op_type == "Constant":
@@ -75,9 +75,16 @@ def measure_cost(model: onnx.ModelProto, sizes: Mapping[str, int]) -> Cost:
         if node.op_type in ("GridSample", "Resize"):
             sampling += 4 * prod(shapes.get(node.output[0], ()))
         if work:
-            parameters += sum(constants[name].size for name in node.input if name in constants)
+            parameters += sum(sizes_of.get(name, 0) for name in node.input)
         moved += sum(4 * prod(shapes[name]) for name in (*node.input, *node.output) if name in shapes)
     return Cost(macs, convolutions, sampling, parameters, model.ByteSize(), moved)
+
+
+def _weights(model: onnx.ModelProto) -> dict[str, int]:
+    """How many numbers each constant has, and each that is one in int8."""
+    sizes = {name: value.size for name, value in constants_of(model).items()}
+    stored = (node for node in model.graph.node if node.op_type == "DequantizeLinear")
+    return sizes | {node.output[0]: sizes[node.input[0]] for node in stored if node.input[0] in sizes}
 
 
 def convolution_macs(model: onnx.ModelProto) -> dict[str, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from vivant.export.cost import measure_cost
 from vivant.export.frames import Frame
 from vivant.export.quality import Loss, measure_loss, render_all
 from vivant.export.quantize import FEWEST_MACS, Layer, Search, choose_layers, search_layers
@@ -64,6 +65,12 @@ def test_all_layers_become_int8_if_the_picture_may_lose_enough(painter: tuple[on
         )  # per channel
     assert {node.domain for node in model.graph.node} == {""}
     onnx.checker.check_model(model, full_check=True)
+
+
+def test_weights_in_int8_count_as_parameters(painter: tuple[onnx.ModelProto, list[Frame]]) -> None:
+    original, _ = painter
+    model, _ = chosen_for(painter, 50.0)
+    assert measure_cost(model, {}).parameters == measure_cost(original, {}).parameters > 16 * 16 * 9
 
 
 def test_no_layer_becomes_int8_if_the_picture_may_lose_nothing(painter: tuple[onnx.ModelProto, list[Frame]]) -> None:

@@ -116,6 +116,7 @@ const handlers: Handlers = {
     const { studio, player } = started();
     await exclusive(async () => studio.setMotion(motion));
     player.rewind();
+    if (motion.kind === "driver") await player.room(); // or what was made ahead would cost the driver's first frames
     await player.refresh();
     return null;
   },
