@@ -6,8 +6,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ..models.watermark import PERIOD, Watermark
+from ..models.watermark import Watermark
 from ..models.watermark_code import MESSAGE
+from ..models.watermark_raster import PERIOD
 from .to_onnx import export_graph
 
 

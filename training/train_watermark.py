@@ -20,22 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..models.watermark import (
-    CANVAS,
-    COLOURS,
-    RASTER,
-    Watermark,
-    WatermarkConfig,
-    blue,
-    enlarged,
-    fold,
-    local_variance,
-    reduced,
-    sampled,
-    save_watermark,
-    unnoticed,
-)
+from ..models.watermark import Watermark, WatermarkConfig, fold, local_variance, sampled, save_watermark, unnoticed
 from ..models.watermark_code import MESSAGE
+from ..models.watermark_raster import CANVAS, COLOURS, RASTER, blue, enlarged, reduced
 from .attacks import Attack, Window, apply_attack, random_attack
 from .checkpoint import MovingAverage
 from .sheets import save_sheet

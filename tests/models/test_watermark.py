@@ -5,23 +5,17 @@ import pytest
 import torch
 from vivant.models.released import WATERMARK
 from vivant.models.watermark import (
-    CANVAS,
-    PERIOD,
-    PLANES,
-    RASTER,
     Watermark,
     WatermarkConfig,
-    blue,
-    enlarged,
     fold,
     held,
     load_watermark,
-    reduced,
     sampled,
     save_watermark,
     unnoticed,
 )
 from vivant.models.watermark_code import LENGTH, SYMBOLS, TILE, WatermarkCode, codebook, crc8
+from vivant.models.watermark_raster import CANVAS, PERIOD, PLANES, RASTER, blue, enlarged, reduced
 
 MESSAGE = torch.tensor([[0x5A, 0x17, 0xC3, 0x88]])
 

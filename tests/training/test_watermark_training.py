@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from vivant.models.watermark import CANVAS, RASTER, Watermark, blue, enlarged, fold, load_watermark
+from vivant.models.watermark import Watermark, fold, load_watermark
+from vivant.models.watermark_raster import CANVAS, RASTER, blue, enlarged
 from vivant.runtime.clips import open_clip
 from vivant.runtime.provenance import container_tags
 from vivant.training.attacks import Attack, apply_attack, encode_and_decode, random_attack
