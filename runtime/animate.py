@@ -2,8 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -168,10 +169,11 @@ def animate(
 
     with open_clip(target, folder, width, height, motion.fps, tags, signer, mark) as clip:
         frame_maker = _FrameMaker(photo.pixels, portraits, motion, settings, label, watch)
-        for done, canvas in enumerate(frame_maker.frames(lanes), 1):
-            with watch("wait"):  # only until the encoder, in its own thread, has room for one more frame
-                clip.write(canvas)
-            progress("rendering", done, frames)
+        with closing(frame_maker.frames(lanes)) as drawn:
+            for done, canvas in enumerate(drawn, 1):
+                with watch("wait"):  # only until the encoder, in its own thread, has room for one more frame
+                    clip.write(canvas)
+                progress("rendering", done, frames)
     now = time.perf_counter()
     return Summary(
         photo=str(photo_path),
@@ -256,7 +258,7 @@ class _FrameMaker:
         # Landmarks of absolute transfer come in shares of the driver's frame: x and z of its width, y of its height.
         self._size = np.array([photo.shape[1], photo.shape[0], photo.shape[1]], np.float32)
 
-    def frames(self, lanes: int) -> Iterator[np.ndarray]:
+    def frames(self, lanes: int) -> Generator[np.ndarray]:
         """All frames in their order, uint8 RGB [H, W, 3]; so many are drawn at once."""
         pool = ThreadPoolExecutor(lanes, "frames")
         coming: deque[Future[np.ndarray]] = deque()

@@ -44,7 +44,7 @@ def test_a_graph_may_have_fewer_threads_than_the_bundle(standin_folder: Path) ->
 
 FAULTS = """
 import resource, numpy as np
-from vivant.runtime.session import MALLOC_VARIABLES, Bundle
+from vivant.runtime.session import Bundle
 Bundle()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

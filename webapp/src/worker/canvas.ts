@@ -31,12 +31,11 @@ export class ScreenCanvas {
     const [width, height] = face ? [face.side, face.side] : [this.photo.width, this.photo.height];
     const scale = Math.min(1, this.#view.maxSide / Math.max(width, height));
     const background = (this.#background ??= this.#scaled(area, width, height, scale));
+    // Handed over, a canvas is blank again; to set its size, even to the same, would clear it once more.
     if (this.#canvas.width !== background.width) this.#canvas.width = background.width;
     if (this.#canvas.height !== background.height) this.#canvas.height = background.height;
     const context = contextOf(this.#canvas);
-    context.globalCompositeOperation = "copy";
     context.drawImage(background, 0, 0);
-    context.globalCompositeOperation = "source-over";
     for (const { portrait, frame } of rendered) {
       const { left, top, side } = portrait.square;
       this.#fill(frame);

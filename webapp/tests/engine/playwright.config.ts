@@ -9,7 +9,6 @@ export default defineConfig({
   testMatch: "*.pw.ts",
   outputDir: "../../test-results/engine",
   timeout: 180_000,
-  retries: 1, // some tests ask for milliseconds, of processors that other programs share
   workers: 1, // timings and two processors
   reporter: "list",
   webServer: {

@@ -10,7 +10,6 @@ export default defineConfig({
   outputDir: "../../test-results/page",
   timeout: 120_000,
   expect: { timeout: 30_000 }, // two slow processors
-  retries: 1, // some tests ask for milliseconds, of processors that other programs share
   workers: 1,
   reporter: "list",
   webServer: {
