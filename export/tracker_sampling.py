@@ -17,6 +17,10 @@ from onnxscript import OpBuilder
 Outside = Literal["replicate", "zero"]
 _SUBPIXEL = 32.0
 _REGION_SCALE = 1.5
+# Hosts sum in other orders: of regions that differ in the last digit, one sample in thousands would be taken from the
+# next 1/32 pixel, and landmarks would move by a tenth of a pixel. Regions on a grid are the same everywhere.
+_REGION_STEP = 1.0 / 8.0  # pixels
+_ANGLE_STEP = 1.0 / 1024.0  # radians
 _TINY = 1e-12
 
 
@@ -114,4 +118,9 @@ def enclosing_region(op: OpBuilder, low: ir.Value, high: ir.Value, axis: ir.Valu
     centre = op.Mul(op.Add(low, high), 0.5)
     side = op.Mul(op.Max(*op.Split(op.Sub(high, low), axis=-1, _outputs=2)), _REGION_SCALE)
     x, y = op.Split(axis, axis=-1, _outputs=2)
-    return op.Concat(centre, side, angle_of(op, x, y), axis=-1)
+    place = _rounded(op, op.Concat(centre, side, axis=-1), _REGION_STEP)
+    return op.Concat(place, _rounded(op, angle_of(op, x, y), _ANGLE_STEP), axis=-1)
+
+
+def _rounded(op: OpBuilder, value: ir.Value, step: float) -> ir.Value:
+    return op.Mul(op.Round(op.Mul(value, 1.0 / step)), step)

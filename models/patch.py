@@ -27,6 +27,7 @@ class PatchConfig:
 
     side: in units of the distance between the outer eye corners. sigma: reach of an anchor, patch coordinates.
     flow_size: raster on which the flow is computed before it is upsampled. masks: number of mask channels.
+    shaded: whether the painter is told the refiner's shade.
     """
 
     kind: str
@@ -35,13 +36,14 @@ class PatchConfig:
     widths: tuple[int, int, int]
     masks: int
     sigma: float = 0.05
+    shaded: bool = False
 
     @property
     def flow_size(self) -> int:
         return self.size // 2
 
 
-MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
+MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3, shaded=True)
 EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.09)
 INSIDE_SIGMA = 0.15  # between the lips
 EYEBALL_SIGMA = 0.15  # the eyeball turns as one piece
@@ -226,6 +228,15 @@ def head_slopes(landmarks: Tensor) -> Tensor:
     return torch.stack([yaw, pitch], -1)
 
 
+def shade_at_mouth(shade: Tensor, raster: int, frame: PatchFrame, where: Tensor) -> Tensor:
+    """What the refiner adds to the picture where the mouth's patch lies: [B, 3, n, n].
+
+    shade: [B, 3, raster, raster]. frame: in the square's normalised coordinates. where: the pixels of the patch, its
+    coordinates, [n², 2] or [B, n², 2].
+    """
+    return sample_square(shade, frame.from_patch(where).reshape(-1, MOUTH.size, MOUTH.size, 2), raster)
+
+
 class Painted(NamedTuple):
     """add [B, 3, n, n]: colour on top of the warped patch; shift [B, 2, n, n]: correction of the flow. 0 outside."""
 
@@ -244,7 +255,7 @@ class PatchPainter(nn.Module):
         super().__init__()
         self.widths = config.widths
         c0, c1, c2 = config.widths
-        self.enter = ConvBlock(6 + config.masks, c0, 4, 2)
+        self.enter = ConvBlock(6 + config.masks + 3 * config.shaded, c0, 4, 2)
         self.turned = nn.Linear(4, c2)
         self.level0 = ResidualBlock(c0)
         self.down1 = nn.Sequential(ConvBlock(c0, c1, 3, 2), ResidualBlock(c1))
@@ -256,10 +267,20 @@ class PatchPainter(nn.Module):
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, warped: Tensor, source: Tensor, condition: Tensor, region: Tensor, slopes: Tensor) -> Painted:
+    def forward(
+        self,
+        warped: Tensor,
+        source: Tensor,
+        condition: Tensor,
+        region: Tensor,
+        slopes: Tensor,
+        shade: Tensor | None = None,
+    ) -> Painted:
         """warped, source [B, 3, n, n] 0..1; condition [B, M, n, n]: shapes of the source's opening, then the target's;
-        region [B, 1, n, n]: where it may paint; slopes [B, 4]: `head_slopes` of the source, then of the target."""
-        x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, condition], 1)))
+        region [B, 1, n, n]: where it may paint; slopes [B, 4]: `head_slopes` of the source, then of the target; shade
+        [B, 3, n, n]: what the refiner adds to the picture here, for painters that are `shaded`."""
+        told = [] if shade is None else [shade]
+        x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, condition, *told], 1)))
         x1 = self.down1(x0)
         x = self.down2(x1) + self.turned(slopes)[:, :, None, None]
         x = self.mix0(self.up0(self.mix1(self.up1(x, x1)), x0))

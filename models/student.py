@@ -42,6 +42,7 @@ from .patch import (
     eye_frames,
     head_slopes,
     mouth_frame,
+    shade_at_mouth,
 )
 from .refiner import FlowRefiner, RefinerConfig
 from .released import checked
@@ -196,9 +197,8 @@ class Student(nn.Module):
         main = encoded.points.reshape(len(points), -1, *points.shape[1:])[:, 0]
         motion = self.refiner(encoded.features, main[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
-        return Moved(
-            coarse, self._mouth_tile(encoded, main, points), self._eye_tiles(encoded, main, points), motion.matte
-        )
+        mouth = self._mouth_tile(encoded, main, points, motion.shade)
+        return Moved(coarse, mouth, self._eye_tiles(encoded, main, points), motion.matte)
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
         # A traced size is a tensor, which torch's types do not know.
@@ -217,12 +217,15 @@ class Student(nn.Module):
         eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in places)), EYE.size) for i in (0, 1)]
         return self._cut_patch(photo, mouth_frame(pixels), MOUTH.size), torch.cat(eyes)
 
-    def _mouth_tile(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:
+    def _mouth_tile(self, encoded: Encoded, main: Tensor, target: Tensor, shade: Tensor) -> Tile:
         flat = encoded.points[..., :2]
         own = mouth_frame(flat).to_patch(flat)
         before, after = mouth_frame(main[..., :2]), mouth_frame(target[..., :2])
         patches = Patches(encoded.mouth, encoded.mouth_mask, own, head_slopes(encoded.points), encoded.unlike[0])
-        painted = paint_patch(self.mouth, MOUTH_KIND, patches, after.to_patch(target[..., :2]), head_slopes(target))
+        told = shade_at_mouth(shade, self.refiner.config.size, after, pixel_grid(MOUTH.size, shade.device))
+        painted = paint_patch(
+            self.mouth, MOUTH_KIND, patches, after.to_patch(target[..., :2]), head_slopes(target), told
+        )
         return tile_of(painted, before, after)
 
     def _eye_tiles(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:
@@ -282,5 +285,14 @@ def read_student(path: Path) -> tuple[Student, str]:
         replace(MOUTH, widths=tuple(painters["mouth"])),
         replace(EYE, widths=tuple(painters["eye"])),
     )
-    student.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()})
+    weights = {k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()}
+    _widen_entry(weights, student)
+    student.load_state_dict(weights)
     return student, metadata.get("record", "{}")
+
+
+def _widen_entry(weights: dict[str, Tensor], student: Student) -> None:
+    """A mouth's painter that was not told the shade yet becomes, in place, one that takes no notice of it."""
+    name = "mouth.enter.0.weight"
+    missing = student.state_dict()[name].shape[1] - weights[name].shape[1]
+    weights[name] = F.pad(weights[name], (0, 0, 0, 0, 0, max(missing, 0)))

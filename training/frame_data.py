@@ -17,7 +17,7 @@ from .clips import FrameCache, PairSampler
 
 
 class FrameBatch(NamedTuple):
-    """source, target [B, 3, 128, 128]; mattes [B, 1, 128, 128]; anchors [B, A, 3] normalised; valid [B, 1, 128, 128].
+    """source, target [B, 3, 128, 128]; mattes, valid [B, 1, 128, 128]; anchors [B, A or 478, 3] normalised.
 
     `valid` is 0 where the square reaches over the film's border: nobody knows what is there.
     """
@@ -29,6 +29,12 @@ class FrameBatch(NamedTuple):
     source_anchors: Tensor
     target_anchors: Tensor
     valid: Tensor
+
+    def of_face(self) -> FrameBatch:
+        """With the refiner's anchors alone, of all landmarks."""
+        return self._replace(
+            source_anchors=self.source_anchors[:, anchors.FACE], target_anchors=self.target_anchors[:, anchors.FACE]
+        )
 
 
 class FrameData:
@@ -43,7 +49,13 @@ class FrameData:
     def batch(self, count: int, augment: bool = True) -> FrameBatch:
         """`count` pairs; augmented by shared shift, zoom, mirroring and light."""
         pairs = np.array([self.sampler.pair() for _ in range(count)])
-        rows, others = pairs[:, 0], pairs[:, 1]
+        batch = self.squares(pairs[:, 0], pairs[:, 1], augment)
+        if augment:
+            batch = self._recolour(self._mirror(batch))
+        return batch.of_face()
+
+    def squares(self, rows: np.ndarray, others: np.ndarray, augment: bool) -> FrameBatch:
+        """Sources and targets of given rows of the cache, with all landmarks; augmented by shift and zoom alone."""
         centre, side = self._squares(rows, augment)
         where = self._raster(centre, side)  # film pixels
         before, after = (self._normalised(r, centre, side) for r in (rows, others))
@@ -51,13 +63,7 @@ class FrameData:
         mattes = [self._mattes(r, where) for r in (rows, others)]
         limits = torch.from_numpy(self.limits[rows])[:, None, None]
         valid = ((where > 0) & (where < limits)).all(-1, keepdim=True).permute(0, 3, 1, 2).float()
-        batch = FrameBatch(source, target, mattes[0], mattes[1], before, after, F.avg_pool2d(valid, 2))
-        if augment:
-            batch = self._recolour(self._mirror(batch))
-        used = anchors.FACE
-        return batch._replace(
-            source_anchors=batch.source_anchors[:, used], target_anchors=batch.target_anchors[:, used]
-        )
+        return FrameBatch(source, target, mattes[0], mattes[1], before, after, F.avg_pool2d(valid, 2))
 
     def _squares(self, rows: np.ndarray, augment: bool) -> tuple[Tensor, Tensor]:
         points = self.cache.landmarks[rows]

@@ -5,7 +5,7 @@
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { openHarness, runReference, serveHarness, SOFTWARE_GPU } from "./harness.mjs";
 import { placementOf } from "./placement.mjs";
@@ -13,6 +13,8 @@ import { placementOf } from "./placement.mjs";
 const { values: options } = parseArgs({ options: { seconds: { type: "string", default: "8" }, "no-gpu": { type: "boolean" } } });
 const SECONDS = Number(options.seconds);
 const PARITY_FRAMES = [0, 20, 40];
+const SAMPLES = ["astronaut", "grace_hopper"];
+const PHOTOS = resolve(import.meta.dirname, "../../models/samples");
 const THREADS = "2";
 const rows = [];
 
@@ -74,7 +76,7 @@ async function timings(address, folder) {
   row("longest task of the page's thread", result.longest, "ms", "≤ 50");
 }
 
-async function parity(address, folder, backend, frames, args) {
+async function parity(address, folder, backend, frames, args, sample = SAMPLES[0]) {
   const read = (name) => readFileSync(join(folder, name)).toString("base64");
   const wanted = Object.fromEntries(frames.map((i) => [i, read(`frame-${String(i).padStart(3, "0")}.png`)]));
   const { browser, page } = await openHarness(address, args);
@@ -89,20 +91,24 @@ async function parity(address, folder, backend, frames, args) {
   );
   await browser.close();
   const share = 100 * Math.min(...results.map(({ equalShare }) => equalShare));
-  row(`parity, ${backend}, ${frames.length} frames: pixels within 1 grey level`, share, "%", "≥ 99.9");
+  row(`parity, ${backend}, ${sample}, ${frames.length} frames: pixels within 1 grey level`, share, "%", "≥ 99.9");
 }
 
 const folder = mkdtempSync(join(tmpdir(), "vivant-bench-"));
 const load = loadavg()[0];
 const server = await serveHarness();
 try {
-  for (const precision of ["fp32", "int8"]) {
-    runReference(join(folder, precision), "--frames", PARITY_FRAMES.join(), "--threads", THREADS, "--precision", precision);
+  const shared = ["--frames", PARITY_FRAMES.join(), "--threads", THREADS];
+  runReference(join(folder, "fp32"), ...shared);
+  for (const sample of SAMPLES) {
+    runReference(join(folder, sample), ...shared, "--photo", join(PHOTOS, `${sample}.jpg`), "--precision", "int8");
   }
   const sizes = ["--scale", "2.2", "--sizes", "256,512", "--camera", "150", "--threads", THREADS, "--precision", "int8"];
   runReference(join(folder, "large"), ...sizes);
   await timings(server.address, join(folder, "large"));
-  await parity(server.address, join(folder, "int8"), "wasm-threads", PARITY_FRAMES, []);
+  for (const sample of SAMPLES) {
+    await parity(server.address, join(folder, sample), "wasm-threads", PARITY_FRAMES, [], sample);
+  }
   if (!options["no-gpu"]) {
     row("nodes of render that leave the GPU", (await placementOf(server.address, "render.webgpu-fp32")).onCpu.length, "", "≤ 0");
     await parity(server.address, join(folder, "fp32"), "webgpu", [0], SOFTWARE_GPU);

@@ -1,33 +1,29 @@
-/** On the CPU the browser's frames are those of `vivant animate`. */
+/** On the CPU the browser's frames are those of `vivant animate`, whatever the tracker's last digits say there. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, nativeReference, startEngine, test } from "./browser";
+import { expect, nativeReference, REPOSITORY, startEngine, test } from "./browser";
 
-const FRAMES = [0, 20, 40];
-let reference: string | null = null;
+const FRAMES = [0, 12, 24, 36, 48, 60];
 
-test.beforeAll(() => {
-  reference = nativeReference("--frames", FRAMES.join(), "--precision", "int8");
-});
-test.beforeEach(() => {
-  test.skip(reference === null, "there is no Python environment to render the reference (make it with `make test`)");
-});
-
-function picture(name: string): string {
-  return readFileSync(join(reference ?? "", name)).toString("base64");
+for (const sample of ["astronaut", "grace_hopper"]) {
+  test(`WebAssembly renders what native ONNX Runtime renders of ${sample}`, async ({ harnessPage }) => {
+    const photo = join(REPOSITORY, `models/samples/${sample}.jpg`);
+    const reference = nativeReference("--photo", photo, "--frames", FRAMES.join(), "--precision", "int8");
+    test.skip(reference === null, "there is no Python environment to render the reference (make it with `make test`)");
+    const picture = (name: string) => readFileSync(join(reference ?? "", name)).toString("base64");
+    const frames = FRAMES.map((i) => [i, picture(`frame-${String(i).padStart(3, "0")}.png`)] as const);
+    await startEngine(harnessPage);
+    const results = await harnessPage.evaluate(
+      async ([source, wanted]) => {
+        await harness.enliven(harness.blobOf(source), "talk");
+        return harness.compare(wanted);
+      },
+      [picture("photo.png"), Object.fromEntries(frames)] as const,
+    );
+    expect(results).toHaveLength(FRAMES.length);
+    const shares = results.map(({ equalShare }) => equalShare);
+    test.info().annotations.push({ type: "within a grey level", description: shares.map((x) => x.toFixed(5)).join(" ") });
+    for (const share of shares) expect(share).toBeGreaterThanOrEqual(0.999);
+  });
 }
-const frame = (i: number) => picture(`frame-${String(i).padStart(3, "0")}.png`);
-
-test("WebAssembly renders what native ONNX Runtime renders", async ({ harnessPage }) => {
-  await startEngine(harnessPage);
-  const results = await harnessPage.evaluate(
-    async ([photo, wanted]) => {
-      await harness.enliven(harness.blobOf(photo), "talk");
-      return harness.compare(wanted);
-    },
-    [picture("photo.png"), Object.fromEntries(FRAMES.map((i) => [i, frame(i)]))] as const,
-  );
-  expect(results).toHaveLength(FRAMES.length);
-  for (const { equalShare } of results) expect(equalShare).toBeGreaterThanOrEqual(0.999);
-});
