@@ -266,6 +266,8 @@ class PatchPainter(nn.Module):
         nn.init.normal_(self.head.weight, std=1e-3)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
+        if config.shaded:
+            self.register_load_state_dict_pre_hook(_from_before_the_shade)
 
     def forward(
         self,
@@ -288,6 +290,13 @@ class PatchPainter(nn.Module):
         shift = F.interpolate(out[:, 12:], scale_factor=2.0, mode="bilinear", align_corners=False)
         add = keep_grey(F.pixel_shuffle(out[:, :12], 2), source)
         return Painted(add * region, shift * (region * MAX_SHIFT))
+
+
+def _from_before_the_shade(painter: nn.Module, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights of a painter that was not told the shade yet are, with zeros, those of one that takes no notice of it."""
+    name, own = f"{prefix}enter.0.weight", painter.state_dict()["enter.0.weight"]
+    if name in weights and 0 < (missing := own.shape[1] - weights[name].shape[1]) <= 3:
+        weights[name] = F.pad(weights[name], (0, 0, 0, 0, 0, missing))
 
 
 def keep_grey(painted: Tensor, source: Tensor) -> Tensor:

@@ -285,14 +285,5 @@ def read_student(path: Path) -> tuple[Student, str]:
         replace(MOUTH, widths=tuple(painters["mouth"])),
         replace(EYE, widths=tuple(painters["eye"])),
     )
-    weights = {k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()}
-    _widen_entry(weights, student)
-    student.load_state_dict(weights)
+    student.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(path).items()})
     return student, metadata.get("record", "{}")
-
-
-def _widen_entry(weights: dict[str, Tensor], student: Student) -> None:
-    """A mouth's painter that was not told the shade yet becomes, in place, one that takes no notice of it."""
-    name = "mouth.enter.0.weight"
-    missing = student.state_dict()[name].shape[1] - weights[name].shape[1]
-    weights[name] = F.pad(weights[name], (0, 0, 0, 0, 0, max(missing, 0)))
