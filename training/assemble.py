@@ -19,6 +19,7 @@ from ..models.refiner import RefinerConfig
 from ..models.student import FIRST_PAINTERS, FIRST_WIDTHS, Student, read_student, save_student
 from .checkpoint import LAST, LOG, CheckpointError, load_checkpoint
 
+FILES = ("initial", "refiner", "teacher")  # settings of a run that are paths
 PARTS = {"refiner": "refiner", "mouth": "mouth", "eye": "eye"}
 
 
@@ -43,7 +44,16 @@ def assemble(runs: Path, base: Path | None = None) -> tuple[Student, str]:
         log = [json.loads(line) for line in (runs / folder / LOG).read_text().splitlines()]
         evaluations = [line for line in log if "geometry" in line]
         record[part] = {**metadata, "evaluation": evaluations[-1] if evaluations else None}
+    for part in record.values():
+        _forget_folders(part)
     return student.eval(), json.dumps(record, sort_keys=True)
+
+
+def _forget_folders(part: object) -> None:
+    """Of the files that a run's settings name, a record keeps the names: folders are one machine's."""
+    settings = part.get("config") if isinstance(part, dict) else None
+    if isinstance(settings, dict):
+        settings.update({name: Path(settings[name]).name for name in FILES if settings.get(name)})
 
 
 def _untrained(runs: Path) -> Student:

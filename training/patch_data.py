@@ -72,7 +72,7 @@ class PatchData:
         self.photos = np.array([scene.rows[0] for scene in photos], dtype=np.int64)
         self.photo_share = photo_share if len(self.photos) else 0.0
         self.prepared_side = MOUTH_SIDE if config.kind == "mouth" else EYE_SIDE
-        self.refiner, self.frames = refiner, FrameData(cache, split, seed)
+        self.refiner, self.frames = refiner, FrameData(cache, split, seed, self.video)
 
     def batch(self, size: int, augment: bool = True) -> PatchBatch:
         """A batch of `size` pairs; the first ones are from photos."""
@@ -118,11 +118,10 @@ class PatchData:
         if self.refiner is None:
             return None
         squares = self.frames.squares(sources, targets, augment)
-        batch = squares.of_face()
         with torch.autocast("cpu", torch.bfloat16):
-            features = self.refiner.encode(batch.source, batch.source_matte)
-            motion = self.refiner(features, batch.source_anchors, batch.target_anchors)
-        frame = mouth_frame(squares.target_anchors[..., :2])
+            features = self.refiner.encode(*self.frames.sources(sources, squares))
+            motion = self.refiner(features, squares.before[:, anchors.FACE], squares.after[:, anchors.FACE])
+        frame = mouth_frame(squares.after[..., :2])
         return shade_at_mouth(motion.shade, self.refiner.config.size, frame, where)
 
     def _with_others(self, main: Patches, from_photos: int, targets: np.ndarray, left: bool, augment: bool) -> Patches:
