@@ -100,15 +100,8 @@ class PaintedPatch(NamedTuple):
     hidden: Tensor
 
 
-def paint_patch(
-    painter: PatchPainter, kind: Kind, patches: Patches, target: Tensor, slopes: Tensor, shade: Tensor | None = None
-) -> PaintedPatch:
-    """Move, merge and paint N patches.
-
-    Args:
-        target: [N, 478, 2] patch coordinates. slopes: [N, 2] of the target's head. shade: [N, 3, n, n] of the refiner,
-            for a painter that looks at it.
-    """
+def paint_patch(painter: PatchPainter, kind: Kind, patches: Patches, target: Tensor, slopes: Tensor) -> PaintedPatch:
+    """Move, merge and paint N patches. target [N, 478, 2] patch coordinates; slopes [N, 2] of the target's head."""
     people = target.shape[0]
     with torch.autocast(target.device.type, enabled=False):  # in half precision coordinates would move by pixels
         if kind is MOUTH_KIND:
@@ -118,7 +111,7 @@ def paint_patch(
         share = shares(kind, patches, target, slopes)
         lent = merged(patches, flow, masks, share)
     condition = torch.cat([lent.shapes, masks.condition], 1)
-    painted = painter(lent.warped, lent.source, condition, masks.region, torch.cat([lent.slopes, slopes], 1), shade)
+    painted = painter(lent.warped, lent.source, condition, masks.region, torch.cat([lent.slopes, slopes], 1))
     # The shift moves the main photo's own pixels, as far as they are seen.
     shift = painted.shift * share[:, :1].reshape(people, 1, 1, 1)
     add = painted.add + lent.cover * torch.maximum(masks.region, lent.hidden)

@@ -27,7 +27,6 @@ class PatchConfig:
 
     side: in units of the distance between the outer eye corners. sigma: reach of an anchor, patch coordinates.
     flow_size: raster on which the flow is computed before it is upsampled. masks: number of mask channels.
-    shaded: whether the painter is told the refiner's shade.
     """
 
     kind: str
@@ -36,14 +35,13 @@ class PatchConfig:
     widths: tuple[int, int, int]
     masks: int
     sigma: float = 0.05
-    shaded: bool = False
 
     @property
     def flow_size(self) -> int:
         return self.size // 2
 
 
-MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3, shaded=True)
+MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
 EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.09)
 INSIDE_SIGMA = 0.15  # between the lips
 EYEBALL_SIGMA = 0.15  # the eyeball turns as one piece
@@ -228,15 +226,6 @@ def head_slopes(landmarks: Tensor) -> Tensor:
     return torch.stack([yaw, pitch], -1)
 
 
-def shade_at_mouth(shade: Tensor, raster: int, frame: PatchFrame, where: Tensor) -> Tensor:
-    """What the refiner adds to the picture where the mouth's patch lies: [B, 3, n, n].
-
-    shade: [B, 3, raster, raster]. frame: in the square's normalised coordinates. where: the pixels of the patch, its
-    coordinates, [n², 2] or [B, n², 2].
-    """
-    return sample_square(shade, frame.from_patch(where).reshape(-1, MOUTH.size, MOUTH.size, 2), raster)
-
-
 class Painted(NamedTuple):
     """add [B, 3, n, n]: colour on top of the warped patch; shift [B, 2, n, n]: correction of the flow. 0 outside."""
 
@@ -255,7 +244,7 @@ class PatchPainter(nn.Module):
         super().__init__()
         self.widths = config.widths
         c0, c1, c2 = config.widths
-        self.enter = ConvBlock(6 + config.masks + 3 * config.shaded, c0, 4, 2)
+        self.enter = ConvBlock(6 + config.masks, c0, 4, 2)
         self.turned = nn.Linear(4, c2)
         self.level0 = ResidualBlock(c0)
         self.down1 = nn.Sequential(ConvBlock(c0, c1, 3, 2), ResidualBlock(c1))
@@ -266,23 +255,11 @@ class PatchPainter(nn.Module):
         nn.init.normal_(self.head.weight, std=1e-3)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
-        if config.shaded:
-            self.register_load_state_dict_pre_hook(_from_before_the_shade)
 
-    def forward(
-        self,
-        warped: Tensor,
-        source: Tensor,
-        condition: Tensor,
-        region: Tensor,
-        slopes: Tensor,
-        shade: Tensor | None = None,
-    ) -> Painted:
+    def forward(self, warped: Tensor, source: Tensor, condition: Tensor, region: Tensor, slopes: Tensor) -> Painted:
         """warped, source [B, 3, n, n] 0..1; condition [B, M, n, n]: shapes of the source's opening, then the target's;
-        region [B, 1, n, n]: where it may paint; slopes [B, 4]: `head_slopes` of the source, then of the target; shade
-        [B, 3, n, n]: what the refiner adds to the picture here, for painters that are `shaded`."""
-        told = [] if shade is None else [shade]
-        x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, condition, *told], 1)))
+        region [B, 1, n, n]: where it may paint; slopes [B, 4]: `head_slopes` of the source, then of the target."""
+        x0 = self.level0(self.enter(torch.cat([warped - 0.5, source - 0.5, condition], 1)))
         x1 = self.down1(x0)
         x = self.down2(x1) + self.turned(slopes)[:, :, None, None]
         x = self.mix0(self.up0(self.mix1(self.up1(x, x1)), x0))
@@ -290,13 +267,6 @@ class PatchPainter(nn.Module):
         shift = F.interpolate(out[:, 12:], scale_factor=2.0, mode="bilinear", align_corners=False)
         add = keep_grey(F.pixel_shuffle(out[:, :12], 2), source)
         return Painted(add * region, shift * (region * MAX_SHIFT))
-
-
-def _from_before_the_shade(painter: nn.Module, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Weights of a painter that was not told the shade yet are, with zeros, those of one that takes no notice of it."""
-    name, own = f"{prefix}enter.0.weight", painter.state_dict()["enter.0.weight"]
-    if name in weights and 0 < (missing := own.shape[1] - weights[name].shape[1]) <= 3:
-        weights[name] = F.pad(weights[name], (0, 0, 0, 0, 0, missing))
 
 
 def keep_grey(painted: Tensor, source: Tensor) -> Tensor:

@@ -42,7 +42,6 @@ from .patch import (
     eye_frames,
     head_slopes,
     mouth_frame,
-    shade_at_mouth,
 )
 from .refiner import FlowRefiner, RefinerConfig
 from .released import checked
@@ -197,8 +196,9 @@ class Student(nn.Module):
         main = encoded.points.reshape(len(points), -1, *points.shape[1:])[:, 0]
         motion = self.refiner(encoded.features, main[:, FACE], points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
-        mouth = self._mouth_tile(encoded, main, points, motion.shade)
-        return Moved(coarse, mouth, self._eye_tiles(encoded, main, points), motion.matte)
+        return Moved(
+            coarse, self._mouth_tile(encoded, main, points), self._eye_tiles(encoded, main, points), motion.matte
+        )
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
         # A traced size is a tensor, which torch's types do not know.
@@ -217,15 +217,12 @@ class Student(nn.Module):
         eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in places)), EYE.size) for i in (0, 1)]
         return self._cut_patch(photo, mouth_frame(pixels), MOUTH.size), torch.cat(eyes)
 
-    def _mouth_tile(self, encoded: Encoded, main: Tensor, target: Tensor, shade: Tensor) -> Tile:
+    def _mouth_tile(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:
         flat = encoded.points[..., :2]
         own = mouth_frame(flat).to_patch(flat)
         before, after = mouth_frame(main[..., :2]), mouth_frame(target[..., :2])
         patches = Patches(encoded.mouth, encoded.mouth_mask, own, head_slopes(encoded.points), encoded.unlike[0])
-        told = shade_at_mouth(shade, self.refiner.config.size, after, pixel_grid(MOUTH.size, shade.device))
-        painted = paint_patch(
-            self.mouth, MOUTH_KIND, patches, after.to_patch(target[..., :2]), head_slopes(target), told
-        )
+        painted = paint_patch(self.mouth, MOUTH_KIND, patches, after.to_patch(target[..., :2]), head_slopes(target))
         return tile_of(painted, before, after)
 
     def _eye_tiles(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:

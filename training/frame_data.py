@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from .clips import FrameCache, PairSampler
 
 
 class FrameBatch(NamedTuple):
-    """source, target [B, 3, 128, 128]; mattes, valid [B, 1, 128, 128]; anchors [B, A, 3] normalised.
+    """source, target [B, 3, 128, 128]; mattes [B, 1, 128, 128]; anchors [B, A, 3] normalised; valid [B, 1, 128, 128].
 
     `valid` is 0 where the square reaches over the film's border: nobody knows what is there.
     """
@@ -32,30 +31,23 @@ class FrameBatch(NamedTuple):
     valid: Tensor
 
 
-class Squares(NamedTuple):
-    """What frames are cut to. where [B, 256, 256, 2]: film pixels, twice as fine as pictures;
-    before, after [B, 478, 3]: landmarks of sources and targets, normalised to the squares."""
-
-    where: Tensor
-    before: Tensor
-    after: Tensor
-
-
 class FrameData:
-    """Draws batches of frame pairs from a cache, or cuts given frames."""
+    """Draws batches of frame pairs from a cache."""
 
-    def __init__(self, cache: FrameCache, split: str, seed: int, sampler: PairSampler | None = None) -> None:
-        self.cache, self.size = cache, 128
+    def __init__(self, cache: FrameCache, split: str, seed: int, size: int = 128) -> None:
+        self.cache, self.size = cache, size
         self.rng = np.random.default_rng(seed)
-        self.sampler = sampler or PairSampler(cache, cache.scenes(split, "video"), self.rng)
+        self.sampler = PairSampler(cache, cache.scenes(split, "video"), self.rng)
         self.limits = np.array([[entry["width"], entry["height"]] for entry in cache.index], np.float32)
 
     def batch(self, count: int, augment: bool = True) -> FrameBatch:
         """`count` pairs; augmented by shared shift, zoom, mirroring and light."""
         pairs = np.array([self.sampler.pair() for _ in range(count)])
         rows, others = pairs[:, 0], pairs[:, 1]
-        where, before, after = self.squares(rows, others, augment)
-        source, target = self._pictures([rows, others], where)
+        centre, side = self._squares(rows, augment)
+        where = self._raster(centre, side)  # film pixels
+        before, after = (self._normalised(r, centre, side) for r in (rows, others))
+        source, target = self._pictures(rows, others, where)
         mattes = [self._mattes(r, where) for r in (rows, others)]
         limits = torch.from_numpy(self.limits[rows])[:, None, None]
         valid = ((where > 0) & (where < limits)).all(-1, keepdim=True).permute(0, 3, 1, 2).float()
@@ -66,16 +58,6 @@ class FrameData:
         return batch._replace(
             source_anchors=batch.source_anchors[:, used], target_anchors=batch.target_anchors[:, used]
         )
-
-    def squares(self, rows: np.ndarray, others: np.ndarray, augment: bool) -> Squares:
-        """The heads' squares in the sources, rows of the cache, for `others` too; augmented by shift and zoom."""
-        centre, side = self._squares(rows, augment)
-        before, after = (self._normalised(r, centre, side) for r in (rows, others))
-        return Squares(self._raster(centre, side), before, after)
-
-    def sources(self, rows: np.ndarray, squares: Squares) -> tuple[Tensor, Tensor]:
-        """Pictures [B, 3, 128, 128] 0..1 and mattes [B, 1, 128, 128] of the sources alone."""
-        return self._pictures([rows], squares.where)[0], self._mattes(rows, squares.where)
 
     def _squares(self, rows: np.ndarray, augment: bool) -> tuple[Tensor, Tensor]:
         points = self.cache.landmarks[rows]
@@ -102,11 +84,14 @@ class FrameData:
         regions = torch.from_numpy(self.cache.regions[rows])[:, None, None]
         return (where - regions[..., :2]) / (0.5 * regions[..., 2:])
 
-    def _pictures(self, columns: Sequence[np.ndarray], where: Tensor) -> tuple[Tensor, ...]:
-        # Frames of a scene were prepared with one square: all are cut at once.
-        stack = np.stack([np.stack([self.cache.frames[row] for row in rows]) for rows in zip(*columns, strict=True)])
+    def _pictures(self, rows: np.ndarray, others: np.ndarray, where: Tensor) -> tuple[Tensor, Tensor]:
+        # Frames of a scene were prepared with one square: both are cut at once.
+        stack = np.stack(
+            [np.stack([self.cache.frames[a], self.cache.frames[b]]) for a, b in zip(rows, others, strict=True)]
+        )
         pictures = torch.from_numpy(stack).permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 255
-        return F.avg_pool2d(sample(pictures, self._prepared(columns[0], where)), 2).split(3, 1)
+        cut = F.avg_pool2d(sample(pictures, self._prepared(rows, where)), 2)
+        return cut[:, :3], cut[:, 3:]
 
     def _mattes(self, rows: np.ndarray, where: Tensor) -> Tensor:
         mattes = torch.from_numpy(np.stack([self.cache.matte[row] for row in rows])).unsqueeze(1).float() / 255

@@ -16,40 +16,27 @@ from ..models import anchors
 from ..models import landmarks as lm
 from ..models.geometry import pixel_grid, sample
 from ..models.lending import EYE_KIND, MOUTH_KIND, Patches, compared, shapes_of
-from ..models.patch import (
-    PatchConfig,
-    eye_flow,
-    eye_frame,
-    head_slopes,
-    mouth_flow,
-    mouth_frame,
-    shade_at_mouth,
-    warp_patch,
-)
-from ..models.refiner import FlowRefiner
+from ..models.patch import PatchConfig, eye_flow, eye_frame, head_slopes, mouth_flow, mouth_frame, warp_patch
 from .clips import EYE_SIDE, MOUTH_SIDE, FrameCache, PairSampler
-from .frame_data import FrameData
 
 MOST_PHOTOS = 4  # of one person
 
 
 class PatchBatch(NamedTuple):
     """patches: of K photos of each of B people, see `Patches`. Of the B targets: target [B, 3, n, n] 0..1, points
-    [B, 478, 2] patch coordinates, slopes [B, 2]; shade [B, 3, n, n] that the refiner adds, None if there is none."""
+    [B, 478, 2] patch coordinates, slopes [B, 2]."""
 
     patches: Patches
     target: Tensor
     points: Tensor
     slopes: Tensor
-    shade: Tensor | None = None
 
 
 class PatchData:
     """Draws batches for one kind of patch from a cache.
 
     photo_share: of the pairs, how many are made from photos. several_share: of the batches, how many bring 2 to 4
-    frames of each person instead of one. refiner: the one whose shade the batches tell; pairs made from photos have
-    none.
+    frames of each person instead of one.
     """
 
     def __init__(
@@ -60,7 +47,6 @@ class PatchData:
         seed: int,
         photo_share: float,
         several_share: float = 0.0,
-        refiner: FlowRefiner | None = None,
     ) -> None:
         self.cache, self.config = cache, config
         self.kind = MOUTH_KIND if config.kind == "mouth" else EYE_KIND
@@ -72,7 +58,6 @@ class PatchData:
         self.photos = np.array([scene.rows[0] for scene in photos], dtype=np.int64)
         self.photo_share = photo_share if len(self.photos) else 0.0
         self.prepared_side = MOUTH_SIDE if config.kind == "mouth" else EYE_SIDE
-        self.refiner, self.frames = refiner, FrameData(cache, split, seed, self.video)
 
     def batch(self, size: int, augment: bool = True) -> PatchBatch:
         """A batch of `size` pairs; the first ones are from photos."""
@@ -97,32 +82,14 @@ class PatchData:
         if from_photos:
             made = slice(0, from_photos)
             source[made] = warp_patch(source[made], self._flow(points_target[made], points_source[made]))
-        where = pixel_grid(self.config.size) * zoom + shift
-        if left:  # mirrored coordinates → the film's
-            where = where * torch.tensor([-1.0, 1.0])
-        shade = self._shade(sources, targets, where, augment)
-        if shade is not None:
-            shade[:from_photos] = 0.0
         if augment:
-            source, target, shade = self._recolour(source, target, shade)
+            source, target = self._recolour(source, target)
         slopes = self._slopes(sources, left)
         main = Patches(source, shapes_of(self.kind, points_source), points_source, slopes, torch.zeros(size))
         patches = main
         if self.several_rng.random() < self.several_share:
             patches = self._with_others(main, from_photos, targets, left, augment)
-        return PatchBatch(patches, target, points_target, self._slopes(targets, left), shade)
-
-    @torch.no_grad()
-    def _shade(self, sources: np.ndarray, targets: np.ndarray, where: Tensor, augment: bool) -> Tensor | None:
-        """[B, 3, n, n] at where [B, n², 2], patch coordinates of the targets."""
-        if self.refiner is None:
-            return None
-        squares = self.frames.squares(sources, targets, augment)
-        with torch.autocast("cpu", torch.bfloat16):
-            features = self.refiner.encode(*self.frames.sources(sources, squares))
-            motion = self.refiner(features, squares.before[:, anchors.FACE], squares.after[:, anchors.FACE])
-        frame = mouth_frame(squares.after[..., :2])
-        return shade_at_mouth(motion.shade, self.refiner.config.size, frame, where)
+        return PatchBatch(patches, target, points_target, self._slopes(targets, left))
 
     def _with_others(self, main: Patches, from_photos: int, targets: np.ndarray, left: bool, augment: bool) -> Patches:
         """The same people with one to three further frames of each target's film, in other light; a photo has none,
@@ -186,8 +153,8 @@ class PatchData:
         choose = torch.tensor(self.rng.random(len(photo)) < 0.6)[:, None, None]
         return torch.where(choose, closed, photo + change)
 
-    def _recolour(self, source: Tensor, target: Tensor, shade: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The same change of light for all: gain, offset, tint, and sometimes no colour at all.
+    def _recolour(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The same change of light for both: gain, offset, tint, and sometimes no colour at all.
 
         Kept mild: twice as much of it raised the L1 of held-out people's eyes by 4 % at equal steps.
         """
@@ -199,11 +166,8 @@ class PatchData:
         grey = torch.tensor(self.rng.random((size, 1, 1, 1)) < 0.1)
         both = torch.stack([source, target])
         both = torch.where(grey, both.mean(2, keepdim=True), both)
-        gain = torch.where(grey, gain[:, :1], gain).float()
-        both = (both * gain + offset.float()).clamp(0, 1)
-        if shade is not None:
-            shade = torch.where(grey, shade.mean(1, keepdim=True), shade) * gain
-        return both[0], both[1], shade
+        both = (both * torch.where(grey, gain[:, :1], gain).float() + offset.float()).clamp(0, 1)
+        return both[0], both[1]
 
 
 def close_lips(points: Tensor) -> Tensor:

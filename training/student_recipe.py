@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from ..models.student import load_student
 from ..runtime.driver import Progress
-from .checkpoint import LAST, load_checkpoint
+from .checkpoint import load_checkpoint
 from .clips import FrameCache
 from .errors import TrainingError
 from .train_patches import PatchTrainer, PatchTraining
@@ -79,14 +79,14 @@ def is_trained(part: Part, recipe: StudentRecipe, output: Path) -> bool:
     Raises:
         TrainingError: the run was begun with other settings. CheckpointError: its checkpoint is damaged.
     """
-    last = output / LAST
+    last = output / "last.safetensors"
     if not last.exists():
         return False
     metadata = load_checkpoint(last, {})
     before, now = metadata.get("config"), json.loads(json.dumps(asdict(recipe.settings(part))))
     before = before if isinstance(before, dict) else {}
     for name in now:
-        if name not in ("teacher", "refiner") and before.get(name) != now[name]:  # which may have been moved
+        if name != "teacher" and before.get(name) != now[name]:  # a teacher may have been moved
             raise TrainingError(
                 f"{last} was trained with {name} {before.get(name)!r}, not {now[name]!r}: use the same settings, or "
                 "name another folder."
@@ -98,8 +98,7 @@ def train_part(part: Part, recipe: StudentRecipe, cache: Path, output: Path, pro
     """Train a part to its last step, or go on with it; Ctrl-C and SIGTERM end it with a checkpoint.
 
     Args:
-        cache: arrays that `vivant prepare --arrays` wrote. output: the part's folder; beside the mouth's lies that of
-            the refiner, trained before. progress: see `StudentTrainer`.
+        cache: arrays that `vivant prepare --arrays` wrote. output: the part's folder. progress: see `StudentTrainer`.
 
     Raises:
         TrainingError, CheckpointError: see `StudentTrainer`. FileNotFoundError: the cache lacks a file.
@@ -108,5 +107,4 @@ def train_part(part: Part, recipe: StudentRecipe, cache: Path, output: Path, pro
     if isinstance(settings, RefinerTraining):
         RefinerTrainer(settings, frames, output).run(progress)
     else:
-        told = str(output.parent / "refiner" / LAST) if part == "mouth" else ""
-        PatchTrainer(replace(settings, refiner=told), frames, output).run(progress)
+        PatchTrainer(settings, frames, output).run(progress)

@@ -1,7 +1,6 @@
 """Train a patch painter (mouth or eye): reconstruction first, then an adversarial term that keeps it sharp.
 
-    python -m vivant.training.train_patches --cache CACHE --kind mouth --refiner runs/refiner/last.safetensors \
-        --output runs/mouth --steps 7000
+    python -m vivant.training.train_patches --cache CACHE --kind mouth --output runs/mouth --steps 7000
 
 The run resumes from OUTPUT/last.safetensors if it is there. Every `evaluate_every` steps it writes a contact sheet of
 held-out people (source | warped | painted | painted from several frames | target) and a line of metrics to
@@ -21,12 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..models.discriminator import PatchDiscriminator, hinge_discriminator
-from ..models.layers import fold_norms
 from ..models.lending import EYE_KIND, MOUTH_KIND, Kind, first, paint_patch
 from ..models.patch import EYE, MOUTH, PatchPainter, eye_flow, mouth_flow, warp_patch
-from ..models.refiner import FlowRefiner, RefinerConfig
 from ..models.student import is_student, load_student, read_student
-from ..models.tiles import SHADE_UNDER_PATCH
 from .checkpoint import CheckpointError, MovingAverage, load_checkpoint
 from .clips import FrameCache
 from .errors import TrainingError
@@ -41,7 +37,6 @@ class PatchTraining:
 
     initial: a checkpoint whose networks (not optimisers) the run starts from, or a student whose painter; empty: from
     scratch.
-    refiner: of the mouth's painter, which is told its shade: the checkpoint of a refiner's run, or a student.
     widths: channels per level of the painter; None: the kind's own. teacher: a student's weights to distil from;
     teacher_until: the share of the run over which the teacher's weight falls to 0.
     several_share: of the batches, how many bring 2 to 4 frames of each person.
@@ -49,7 +44,6 @@ class PatchTraining:
 
     kind: str = "mouth"
     initial: str = ""
-    refiner: str = ""
     steps: int = 7000
     batch: int = 16
     learning_rate: float = 4e-4
@@ -85,12 +79,9 @@ class Drawn(NamedTuple):
 
 def paint(painter: PatchPainter, kind: Kind, batch: PatchBatch) -> Drawn:
     """The painted patches."""
-    painted = paint_patch(painter, kind, batch.patches, batch.points, batch.slopes, batch.shade)
+    painted = paint_patch(painter, kind, batch.patches, batch.points, batch.slopes)
     moved = warp_patch(first(batch.patches.pictures, len(batch.target)), painted.flow)
-    picture = moved * (1.0 - painted.hidden) + painted.add
-    if batch.shade is not None:
-        picture = picture + SHADE_UNDER_PATCH * painted.region * batch.shade
-    return Drawn(picture, painted.condition, painted.region)
+    return Drawn(moved * (1.0 - painted.hidden) + painted.add, painted.condition, painted.region)
 
 
 def warped(kind: Kind, batch: PatchBatch) -> Tensor:
@@ -99,24 +90,6 @@ def warped(kind: Kind, batch: PatchBatch) -> Tensor:
     points = batch.patches.points.unflatten(0, (people, -1))[:, 0]
     flow = (mouth_flow if kind is MOUTH_KIND else eye_flow)(points, batch.points)
     return warp_patch(first(batch.patches.pictures, people), flow)
-
-
-def read_refiner(path: Path) -> FlowRefiner:
-    """The refiner of a student, or of a run's checkpoint, for inference.
-
-    Raises:
-        TrainingError: the file is not there. CheckpointError: it is neither.
-    """
-    if not path.is_file():
-        raise TrainingError("The mouth's painter is told a refiner's shade: name a refiner's checkpoint, or a student.")
-    if is_student(path):
-        return load_student(path)[0].refiner
-    settings = load_checkpoint(path, {})["config"]
-    assert isinstance(settings, dict)
-    refiner = FlowRefiner(RefinerConfig(widths=tuple(settings["widths"])))
-    load_checkpoint(path, {"average": refiner})
-    fold_norms(refiner)
-    return refiner.eval()
 
 
 class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
@@ -129,10 +102,9 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         patch, self.kind = (MOUTH, MOUTH_KIND) if config.kind == "mouth" else (EYE, EYE_KIND)
         patch = replace(patch, widths=config.widths or patch.widths)
         self.teacher = getattr(load_student(Path(config.teacher))[0], config.kind) if config.teacher else None
-        refiner = read_refiner(Path(config.refiner)) if patch.shaded else None
-        self.data = PatchData(cache, patch, "train", config.seed, config.photo_share, config.several_share, refiner)
+        self.data = PatchData(cache, patch, "train", config.seed, config.photo_share, config.several_share)
         check_people(self.data.video, cache)
-        self.held_out = PatchData(cache, patch, "heldout", 1, 0.0, refiner=refiner)
+        self.held_out = PatchData(cache, patch, "heldout", 1, 0.0)
         self.painter: PatchPainter = PatchPainter(patch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.discriminator = PatchDiscriminator(patch.masks).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = MovingAverage(self.painter, config.ema)
@@ -142,7 +114,7 @@ class PatchTrainer(StudentTrainer[PatchTraining, PatchBatch]):
         self.optimisers = {"optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser}
         looked_at = config.evaluation_batches if self.held_out.video.people else 0
         self.fixed = [self.held_out.batch(24, augment=False) for _ in range(looked_at)]
-        several = PatchData(cache, patch, "heldout", 1, 0.0, 1.0, refiner)  # the same pairs, each with other frames
+        several = PatchData(cache, patch, "heldout", 1, 0.0, 1.0)  # the same pairs, each with other frames
         self.several = [several.batch(24, augment=False) for _ in range(looked_at)]
         if not self.resume() and config.initial:
             self._begin_with(Path(config.initial))
@@ -236,7 +208,6 @@ def main() -> None:
     parser.add_argument("--kind", choices=("mouth", "eye"), default="mouth")
     parser.add_argument("--steps", type=int, default=PatchTraining.steps)
     parser.add_argument("--initial", type=Path, help="checkpoint, or student, to begin with")
-    parser.add_argument("--refiner", type=Path, help="the run's checkpoint, or student, whose shade the mouth is told")
     parser.add_argument("--widths", type=int, nargs=3, help="channels per level")
     parser.add_argument("--teacher", type=Path, help="student.safetensors to distil from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -246,7 +217,6 @@ def main() -> None:
         kind=arguments.kind,
         steps=arguments.steps,
         initial=str(arguments.initial or ""),
-        refiner=str(arguments.refiner or ""),
         widths=tuple(arguments.widths) if arguments.widths else None,
         teacher=str(arguments.teacher or ""),
     )

@@ -114,7 +114,7 @@ def test_with_one_photo_the_sum_is_its_own_warp_and_the_dark() -> None:
         mouth(0.3),
     )
     with torch.no_grad():
-        painted = paint_patch(painter, MOUTH_KIND, patches, target, AHEAD, torch.zeros(1, 3, 96, 96))
+        painted = paint_patch(painter, MOUTH_KIND, patches, target, AHEAD)
         moved = torch.nn.functional.grid_sample(
             patches.pictures[:1], _where(painted.flow), padding_mode="border", align_corners=False
         )

@@ -158,7 +158,7 @@ def test_tiles_land_on_their_features(student: Student, encoded: Encoded, featur
     """What is painted at a patch's centre appears at that place of the square."""
     coarse = Maps(torch.zeros(1, 2, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64))
     own = encoded.points
-    tiles = [student._mouth_tile(encoded, own, own, coarse.add), student._eye_tiles(encoded, own, own)]
+    tiles = [student._mouth_tile(encoded, own, own), student._eye_tiles(encoded, own, own)]
     tiles = [tile._replace(maps=torch.zeros_like(tile.maps)) for tile in tiles]
     tile, member = (tiles[0], 0) if feature == 0 else (tiles[1], feature - 1)
     middle = tile.maps.shape[-1] // 2

@@ -11,20 +11,17 @@ import torch
 from clipmaking import write_video
 from made_shards import write_cache
 from PIL import Image
-from torch import nn
 from vivant.models import landmarks as lm
 from vivant.models.patch import MOUTH
-from vivant.models.released import STUDENT
 from vivant.models.student import Student, read_student, save_student
 from vivant.preparation.sources import Source
 from vivant.runtime.session import Bundle
 from vivant.training.assemble import write_student
 from vivant.training.checkpoint import CheckpointError, load_checkpoint
 from vivant.training.clips import FrameCache, PairSampler
-from vivant.training.errors import TrainingError
 from vivant.training.frame_data import FrameData
 from vivant.training.patch_data import PatchData, close_lips
-from vivant.training.train_patches import PatchTrainer, PatchTraining, read_refiner
+from vivant.training.train_patches import PatchTrainer, PatchTraining
 from vivant.training.train_refiner import RefinerTrainer, RefinerTraining
 
 
@@ -92,7 +89,6 @@ def test_frame_batches_line_up(cache: FrameCache) -> None:
 @pytest.mark.parametrize("kind", ["mouth", "eye"])
 def test_patch_training_learns_and_resumes(cache: FrameCache, tmp_path: Path, kind: str) -> None:
     config = PatchTraining(kind=kind, steps=4, batch=2, adversarial_from=0.5, evaluate_every=2, evaluation_batches=1)
-    config = replace(config, refiner=str(STUDENT))
     trainer = PatchTrainer(replace(config, steps=2), cache, tmp_path)
     trainer.run()
     resumed = PatchTrainer(config, cache, tmp_path)
@@ -139,7 +135,6 @@ def test_one_part_of_a_student_learns_on(cache: FrameCache, tmp_path: Path) -> N
     config = PatchTraining(
         steps=1, batch=2, evaluate_every=1, evaluation_batches=1, initial=str(tmp_path / "before.safetensors")
     )
-    config = replace(config, refiner=config.initial)
     trainer = PatchTrainer(config, cache, tmp_path / "runs" / "mouth")
     first = before.mouth.head.weight.half().float()
     for module in (trainer.painter, trainer.average.module):
@@ -157,30 +152,6 @@ def test_one_part_of_a_student_learns_on(cache: FrameCache, tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
         (tmp_path / "broken.safetensors").write_bytes(b"no")
         PatchTrainer(replace(config, initial=str(tmp_path / "broken.safetensors")), cache, tmp_path / "other")
-
-
-def test_the_mouth_is_told_the_shade_of_a_refiner(cache: FrameCache, tmp_path: Path) -> None:
-    """A refiner's run will do, or a student; pairs made from photos, of which no refiner knows, have none."""
-    with pytest.raises(TrainingError, match="name a refiner's checkpoint, or a student"):
-        PatchTrainer(PatchTraining(kind="mouth"), cache, tmp_path / "alone")
-    run = RefinerTrainer(RefinerTraining(steps=1, batch=2, evaluation_batches=0), cache, tmp_path / "refiner")
-    run.run()
-    learnt = run.average.module.state_dict()["embedding"]
-    assert torch.equal(read_refiner(run.last).embedding, learnt)
-    films, photos = (PatchData(cache, MOUTH, "train", 0, share, refiner=read_refiner(STUDENT)) for share in (0.0, 1.0))
-    shade, none = films.batch(4).shade, photos.batch(4).shade
-    assert shade is not None and none is not None and shade.shape == (4, 3, 96, 96)
-    assert 0.0 < shade.abs().mean() < 0.1 and not none.any()
-    assert PatchData(cache, MOUTH, "train", 0, 0.0).batch(4).shade is None
-
-
-def test_a_painter_from_before_the_shade_takes_no_notice_of_it(tmp_path: Path) -> None:
-    student = Student().eval()
-    first = student.mouth.enter[0] = nn.Conv2d(9, 32, 4, 2, 1, bias=False)
-    save_student(student, tmp_path / "before.safetensors", "{}")
-    weight = read_student(tmp_path / "before.safetensors")[0].mouth.state_dict()["enter.0.weight"]
-    assert weight.shape == (32, 12, 4, 4) and not weight[:, 9:].any()
-    assert torch.equal(weight[:, :9], first.weight.half().float())
 
 
 def test_a_narrow_painter_imitates_a_student(cache: FrameCache, tmp_path: Path) -> None:
@@ -207,7 +178,7 @@ def test_checkpoint_of_another_configuration_is_refused(cache: FrameCache, tmp_p
     config = PatchTraining(kind="eye", steps=1, batch=2, evaluate_every=1, evaluation_batches=1)
     PatchTrainer(config, cache, tmp_path).run()
     with pytest.raises(CheckpointError, match="another configuration"):
-        PatchTrainer(PatchTraining(kind="mouth", refiner=str(STUDENT)), cache, tmp_path)
+        PatchTrainer(PatchTraining(kind="mouth"), cache, tmp_path)
     (tmp_path / "broken.safetensors").write_bytes(b"no")
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
         load_checkpoint(tmp_path / "broken.safetensors", {})
