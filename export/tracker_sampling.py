@@ -19,8 +19,8 @@ _SUBPIXEL = 32.0
 _REGION_SCALE = 1.5
 # Hosts sum in other orders: of regions that differ in the last digit, one sample in thousands would be taken from the
 # next 1/32 pixel, and landmarks would move by a tenth of a pixel. Regions on a grid are the same everywhere.
-_REGION_STEP = 1.0 / 32.0  # pixels
-_ANGLE_STEP = 1.0 / 4096.0  # radians
+_REGION_STEP = 1.0 / 64.0  # pixels
+_ANGLE_STEP = 1.0 / 8192.0  # radians
 _TINY = 1e-12
 
 

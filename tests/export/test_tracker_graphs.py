@@ -37,8 +37,8 @@ def test_detect_many(tracker: Tracker, graph: str) -> None:
 
 
 def _check_regions(regions: np.ndarray, exact: np.ndarray) -> None:
-    """Regions [N, 4] lie on a grid of 1/32 pixel and 1/4096 radian, next to where they would lie without it."""
-    steps = np.array([1 / 32, 1 / 32, 1 / 32, 1 / 4096])
+    """Regions [N, 4] lie on a grid of 1/64 pixel and 1/8192 radian, next to where they would lie without it."""
+    steps = np.array([1 / 64, 1 / 64, 1 / 64, 1 / 8192])
     np.testing.assert_array_equal(regions / steps, np.round(regions / steps))
     assert (np.abs(regions - exact) <= 0.5 * steps + [1e-3, 1e-3, 1e-3, 1e-5]).all()
 
