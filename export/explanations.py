@@ -10,7 +10,7 @@ EXPLANATIONS: Final = {
     "Conv": "The networks themselves.",
     "FusedConv": "The networks themselves, with ReLU.",
     "QLinearConv": "The networks themselves, in int8.",
-    "QuantizeLinear": "To int8 at the border of the networks, and between them around additions and upsampling.",
+    "QuantizeLinear": "To int8 at the border of the networks and around additions and upsampling; the frame to bytes.",
     "DequantizeLinear": "From int8 at the border of the networks, and between them around additions and upsampling.",
     "GridSample": "Moves the photo's own pixels, three channels at full size, and places the patches: memory.",
     "Resize": "Enlarges the six maps to the output's size, the decoders' features and the patches' flows.",

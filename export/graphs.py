@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import onnx
 import torch
@@ -43,6 +44,25 @@ class ReferGraph(nn.Module):
         return self.student.refer(photo, landmarks, Referred(*known))
 
 
+class _Rounded(torch.autograd.Function):
+    """See `rounded`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, step: float) -> Tensor:
+        return (x / step).round().clamp(0.0, 255.0).to(torch.uint8)
+
+    @staticmethod
+    def symbolic(graph: Any, x: Any, step: float) -> Any:
+        scale = graph.op("Constant", value_t=torch.tensor(step))
+        zero = graph.op("Constant", value_t=torch.tensor(0, dtype=torch.uint8))
+        return graph.op("QuantizeLinear", x, scale, zero)
+
+
+def rounded(x: Tensor, step: float) -> Tensor:
+    """x / step as uint8, by one QuantizeLinear, which takes two thirds of the time of a Clip and a Cast."""
+    return _Rounded.apply(x, step)  # pyright: ignore[reportReturnType]
+
+
 class RenderGraph(nn.Module):
     """`Encoded` and target [478, 3] → frame uint8 [S, S, 4]."""
 
@@ -53,11 +73,9 @@ class RenderGraph(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         encoded = Encoded(*inputs[:-1])
         maps = self.student.maps(encoded, inputs[-1])
-        # In grey levels already where the maps are small; the half rounds.
-        maps = Maps(maps.flow, maps.keep * 255.0, maps.add * 255.0 + 0.5)
-        picture = render_doubled(encoded.texture, maps).clamp(0.0, 255.0)
-        rgba = torch.cat([picture, encoded.alpha * 255.0 + 0.5], 1)
-        return rgba[0].permute(1, 2, 0).to(torch.uint8)
+        maps = Maps(maps.flow, maps.keep * 255.0, maps.add * 255.0)  # in grey levels where the maps are small
+        picture = rounded(render_doubled(encoded.texture, maps), 1.0)
+        return torch.cat([picture, rounded(encoded.alpha, 1.0 / 255.0)], 1).squeeze(0).permute(1, 2, 0)
 
 
 class GpuRenderGraph(nn.Module):
@@ -109,8 +127,8 @@ class PasteGraph(nn.Module):
 
 TEXTURE_AXES = {"texture": {2: "T", 3: "T"}, "alpha": {2: "S", 3: "S"}}  # T = 2 S - 1
 PHOTO_AXES = {
-    "points": {0: "K"}, "mouth": {0: "K"}, "eyes": {0: "E"}, "mouth_mask": {0: "K"}, "eye_mask": {0: "E"},
-    "unlike": {1: "K"},
+    "mouth": {0: "K"}, "eyes": {0: "E"}, "mouth_mask": {0: "K"}, "eye_mask": {0: "E"}, "mouth_points": {0: "K"},
+    "eye_points": {0: "E"}, "slopes": {0: "K"}, "unlike": {1: "K"},
 }  # fmt: skip
 """Of K photos; E = 2 K."""
 

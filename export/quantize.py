@@ -26,9 +26,10 @@ from .surgery import widen_weights
 
 FEWEST_MACS: Final = 1_000_000  # below, converting to int8 and back costs more than the convolution
 STEPS: Final = 6  # of the bisection: enough for 64 layers
-# Last layers of the networks stay fp32: their rounding would go straight into the picture, in steps that two processors
-# which round differently do not take at the same places.
-LAST_LAYER: Final = "/head/"
+# These layers stay fp32: their rounding would go straight into the picture, in steps that two processors which round
+# differently do not take at the same places. Of the refiner also the last block that it could concern: without it twice
+# as many pixels of two hosts' frames differ.
+KEPT: Final = ("/head/", "/refiner/mix1/")
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ def search_layers(
         content = quantizer.quantize(layers).SerializeToString()
         return measure_loss(render_all(content, frames), reference, frames)
 
-    candidates = [name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS and LAST_LAYER not in name]
+    candidates = [
+        name for name, macs in quantizer.macs.items() if macs >= FEWEST_MACS and not any(kept in name for kept in KEPT)
+    ]
     layers: list[Layer] = []
     for done, name in enumerate(candidates):
         layers.append(Layer(name, quantizer.macs[name], loss_of([name])))

@@ -110,19 +110,20 @@ def render(texture: Tensor, maps: Maps) -> Tensor:
 def render_doubled(texture: Tensor, maps: Maps) -> Tensor:
     """`render` for what `double_texture` made: [B, 3, 2S − 1, 2S − 1] → [B, 3, S, S].
 
-    The most expensive lines of a frame: work per output pixel is kept small.
+    The most expensive lines of a frame: work per output pixel is kept small. So the places to look at, not how far
+    they are, are enlarged; outermost pixels, which `Encoded.alpha` hides, are the only ones to tell the difference.
     """
     doubled = texture.shape[-1]
     size = (doubled + 1) // 2
     # From the photo's raster to the doubled one, whose borders lie half a pixel further in.
     wider = 2.0 * size / doubled
-    flow, keep, add = _upsampled(maps._replace(flow=maps.flow * wider), size)
-    axis = pixel_axis(size, texture.device) * wider
-    where = torch.cat([flow[:, :1] + axis, flow[:, 1:] + axis.unsqueeze(-1)], 1)
+    axis = pixel_axis(maps.flow.shape[-1], texture.device)
+    places = torch.cat([maps.flow[:, :1] + axis, maps.flow[:, 1:] + axis.unsqueeze(-1)], 1) * wider
     # The outermost pixels are repeated beyond: by hand, see `sample_square`.
     limit = torch.ones((), device=texture.device) * (1.0 - 1.0 / doubled)
-    where = where.clamp(-limit, limit).permute(0, 2, 3, 1)
-    return F.grid_sample(texture, where, padding_mode="zeros", align_corners=False) * keep + add
+    where = upsample(places, size).clamp(-limit, limit).permute(0, 2, 3, 1)
+    warped = F.grid_sample(texture, where, padding_mode="zeros", align_corners=False)
+    return warped * upsample(maps.keep, size) + upsample(maps.add, size)
 
 
 def _upsampled(maps: Maps, size: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -183,8 +183,8 @@ def mouth_masks(source: Tensor, target: Tensor, size: int = MOUTH.size) -> Patch
 
     source [N·K, 478, 2], target [N, 478, 2] in patch coordinates.
     """
-    rings = [target[:, lm.LIPS_INNER], target[:, lm.LIPS_OUTER]]
-    filled = fill_polygon(torch.stack(rings, 1).flatten(0, 1), size).reshape(-1, 2, size, size)
+    # One by one, though together would be shorter: the flow fills the inner ring too, and a graph does that once.
+    filled = torch.cat([fill_polygon(target[:, ring], size) for ring in (lm.LIPS_INNER, lm.LIPS_OUTER)], 1)
     # Folds and shadows around the lips move with them: about a tenth of the eye distance belongs to the mouth.
     region = dilate_and_feather(filled[:, 1:], 10, 4) * patch_window(size, source.device)
     missing = opened(source[:, lm.LIPS_INNER], target[:, lm.LIPS_INNER])
@@ -224,6 +224,11 @@ def head_slopes(landmarks: Tensor) -> Tensor:
     yaw = (landmarks[:, 454, 2] - landmarks[:, 234, 2]) / distance
     pitch = (landmarks[:, 152, 2] - landmarks[:, 10, 2]) / distance
     return torch.stack([yaw, pitch], -1)
+
+
+def both_slopes(slopes: Tensor) -> Tensor:
+    """[N, 2] → [2N, 2]: of the heads, then of their mirror images, as `both_eyes` names them."""
+    return torch.cat([slopes, slopes * torch.tensor([-1.0, 1.0], device=slopes.device)])
 
 
 class Painted(NamedTuple):

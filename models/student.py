@@ -39,6 +39,7 @@ from .patch import (
     PatchFrame,
     PatchPainter,
     both_eyes,
+    both_slopes,
     eye_frames,
     head_slopes,
     mouth_frame,
@@ -97,7 +98,8 @@ class Student(nn.Module):
         square = self._cut(photo, region, size)
         small = F.avg_pool2d(self._cut(photo, region, 256), 2)
         points = normalise_points(landmarks.unsqueeze(0), region.unsqueeze(0))
-        return self._encoded(square, small, F.avg_pool2d(matte, 2), points, region, *self._patches(photo, landmarks))
+        shown = self._shown(points, *self._patches(photo, landmarks))
+        return self._encoded(square, small, F.avg_pool2d(matte, 2), points, region, shown)
 
     def encode_squares(self, pictures: Tensor, mattes: Tensor, points: Tensor, photos: int = 1) -> Encoded:
         """`encode` and `refer` for squares that are cut already, of N people at once; of what `Encoded` describes, N
@@ -117,35 +119,42 @@ class Student(nn.Module):
             )
         )
         whole = torch.tensor([0.0, 0.0, 2.0, 0.0], device=pictures.device)  # normalised coordinates as they are
-        main = pictures[::photos]
-        encoded = self._encoded(main, resized(main, 128), mattes[::photos], points, whole, mouth, eyes)
+        main, first = pictures[::photos], points[::photos]
+        shown = self._shown(points, mouth, eyes)
+        encoded = self._encoded(main, resized(main, 128), mattes[::photos], first, whole, shown)
         if photos == 1:
             return encoded
-        mouth, mouth_unlike = compared(MOUTH_KIND, mouth, mouth_frame(flat).to_patch(flat), photos)
-        eyes, eyes_unlike = compared(EYE_KIND, eyes, eye_frames(pair).to_patch(pair), photos)
+        mouth, mouth_unlike = compared(MOUTH_KIND, mouth, encoded.mouth_points, photos)
+        eyes, eyes_unlike = compared(EYE_KIND, eyes, encoded.eye_points, photos)
         unlike = torch.stack([mouth_unlike, eyes_unlike.reshape(2, -1).mean(0)])
         return encoded._replace(mouth=mouth, eyes=eyes, unlike=unlike)
 
     def _encoded(
-        self, square: Tensor, small: Tensor, matte: Tensor, points: Tensor, region: Tensor, mouth: Tensor, eyes: Tensor
+        self, square: Tensor, small: Tensor, matte: Tensor, points: Tensor, region: Tensor, shown: Referred
     ) -> Encoded:
-        """The squares at full size and, with their mattes, at 128 pixels; mouths and eyes cut from all photos."""
-        flat = points[..., :2]
-        pair = both_eyes(flat)
+        """The squares that move, at full size and, with their mattes, at 128 pixels; their normalised landmarks; what
+        all photos show."""
+        frames = mouth_frame(points[..., :2]), eye_frames(both_eyes(points[..., :2]))
         window = border_window(64, square.device).sqrt()
         return Encoded(
             double_texture(square),
             F.interpolate(window, size=square.shape[-2:], mode="bilinear", align_corners=False),
             self.refiner.encode(small, matte),
             background_plate(small, matte),
-            points,
             region.reshape(4),
-            mouth,
-            eyes,
-            shapes_of(MOUTH_KIND, mouth_frame(flat).to_patch(flat)),
-            shapes_of(EYE_KIND, eye_frames(pair).to_patch(pair)),
-            points.new_zeros(2, len(points)),
+            points[:, FACE],
+            torch.cat([torch.cat([frame.centre.unsqueeze(1), frame.axes], 1) for frame in frames]),
+            *shown,
         )
+
+    @staticmethod
+    def _shown(points: Tensor, mouth: Tensor, eyes: Tensor) -> Referred:
+        """What photos show, before they are compared. points [K, 478, 3] in any isotropic unit."""
+        flat = points[..., :2]
+        pair = both_eyes(flat)
+        at_mouth, at_eyes = mouth_frame(flat).to_patch(flat), eye_frames(pair).to_patch(pair)
+        masks = shapes_of(MOUTH_KIND, at_mouth), shapes_of(EYE_KIND, at_eyes)
+        return Referred(mouth, eyes, *masks, at_mouth, at_eyes, head_slopes(points), points.new_zeros(2, len(points)))
 
     def refer(self, photo: Tensor, landmarks: Tensor, known: Referred) -> Referred:
         """Take one more photo of the person.
@@ -153,26 +162,24 @@ class Student(nn.Module):
         Args:
             photo: [1, 3, H, W] 0..1. landmarks: [478, 3] pixels. known: of the photos so far, see `Encoded`.
         """
-        mouth, eyes = self._patches(photo, landmarks)
         scale = (landmarks[263] - landmarks[33]).square().sum().sqrt()
         points = ((landmarks - landmarks[2]) / (2.0 * scale)).unsqueeze(0)  # about -1..1; any isotropic unit would do
-        flat, main = points[..., :2], known.points[:1, :, :2]
-        own, theirs = mouth_frame(flat).to_patch(flat), mouth_frame(main).to_patch(main)
-        mouth, unlike = in_its_light(MOUTH_KIND, mouth, own, known.mouth[:1], theirs)
-        masks, differences = [shapes_of(MOUTH_KIND, own)], [unlike]
-        pair, main_pair = both_eyes(flat), both_eyes(main)
-        own, theirs = eye_frames(pair).to_patch(pair), eye_frames(main_pair).to_patch(main_pair)
-        banks = known.eyes.reshape(2, -1, 3, EYE.size, EYE.size), known.eye_mask.reshape(2, -1, 2, EYE.size, EYE.size)
-        eyes, unlike = in_its_light(EYE_KIND, eyes, own, banks[0][:, 0], theirs)
-        masks.append(shapes_of(EYE_KIND, own))
-        differences.append(unlike.mean(0, keepdim=True))
+        more = self._shown(points, *self._patches(photo, landmarks))
+        main_eyes, main_eye_points = (_each_side(x)[:, 0] for x in (known.eyes, known.eye_points))
+        mouth, mouth_unlike = in_its_light(
+            MOUTH_KIND, more.mouth, more.mouth_points, known.mouth[:1], known.mouth_points[:1]
+        )
+        eyes, eyes_unlike = in_its_light(EYE_KIND, more.eyes, more.eye_points, main_eyes, main_eye_points)
+        unlike = torch.stack([mouth_unlike, eyes_unlike.mean(0, keepdim=True)])
         return Referred(
-            torch.cat([known.points, points]),
             torch.cat([known.mouth, mouth]),
-            torch.cat([banks[0], eyes.unsqueeze(1)], 1).reshape(-1, 3, EYE.size, EYE.size),
-            torch.cat([known.mouth_mask, masks[0]]),
-            torch.cat([banks[1], masks[1].unsqueeze(1)], 1).reshape(-1, 2, EYE.size, EYE.size),
-            torch.cat([known.unlike, torch.stack(differences)], 1),
+            _one_more(known.eyes, eyes),
+            torch.cat([known.mouth_mask, more.mouth_mask]),
+            _one_more(known.eye_mask, more.eye_mask),
+            torch.cat([known.mouth_points, more.mouth_points]),
+            _one_more(known.eye_points, more.eye_points),
+            torch.cat([known.slopes, more.slopes]),
+            torch.cat([known.unlike, unlike], 1),
         )
 
     def forward(self, encoded: Encoded, target: Tensor) -> Tensor:
@@ -193,11 +200,11 @@ class Student(nn.Module):
 
     def move(self, encoded: Encoded, points: Tensor) -> Moved:
         """What the networks say of targets [N, 478, 3] (normalised), one for each photo of `encoded`."""
-        main = encoded.points.reshape(len(points), -1, *points.shape[1:])[:, 0]
-        motion = self.refiner(encoded.features, main[:, FACE], points[:, FACE])
+        motion = self.refiner(encoded.features, encoded.anchors, points[:, FACE])
         coarse = blend(motion, encoded.features[:, 3:4], encoded.plate)
+        slopes = head_slopes(points)
         return Moved(
-            coarse, self._mouth_tile(encoded, main, points), self._eye_tiles(encoded, main, points), motion.matte
+            coarse, self._mouth_tile(encoded, points, slopes), self._eye_tiles(encoded, points, slopes), motion.matte
         )
 
     def _cut(self, photo: Tensor, region: Tensor, size: int | Tensor) -> Tensor:
@@ -217,21 +224,31 @@ class Student(nn.Module):
         eyes = [self._cut_patch(photo, PatchFrame(*(part[i : i + 1] for part in places)), EYE.size) for i in (0, 1)]
         return self._cut_patch(photo, mouth_frame(pixels), MOUTH.size), torch.cat(eyes)
 
-    def _mouth_tile(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:
-        flat = encoded.points[..., :2]
-        own = mouth_frame(flat).to_patch(flat)
-        before, after = mouth_frame(main[..., :2]), mouth_frame(target[..., :2])
-        patches = Patches(encoded.mouth, encoded.mouth_mask, own, head_slopes(encoded.points), encoded.unlike[0])
-        painted = paint_patch(self.mouth, MOUTH_KIND, patches, after.to_patch(target[..., :2]), head_slopes(target))
-        return tile_of(painted, before, after)
+    def _mouth_tile(self, encoded: Encoded, target: Tensor, slopes: Tensor) -> Tile:
+        flat, frames = target[..., :2], encoded.frames[: len(target)]
+        after = mouth_frame(flat)
+        patches = Patches(encoded.mouth, encoded.mouth_mask, encoded.mouth_points, encoded.slopes, encoded.unlike[0])
+        painted = paint_patch(self.mouth, MOUTH_KIND, patches, after.to_patch(flat), slopes)
+        return tile_of(painted, PatchFrame(frames[:, 0], frames[:, 1:]), after)
 
-    def _eye_tiles(self, encoded: Encoded, main: Tensor, target: Tensor) -> Tile:
-        pair, now = both_eyes(encoded.points), both_eyes(target)
-        own = eye_frames(pair[..., :2]).to_patch(pair[..., :2])
-        before, after = eye_frames(both_eyes(main)[..., :2]), eye_frames(now[..., :2])
-        patches = Patches(encoded.eyes, encoded.eye_mask, own, head_slopes(pair), encoded.unlike[1].repeat(2))
-        painted = paint_patch(self.eye, EYE_KIND, patches, after.to_patch(now[..., :2]), head_slopes(now))
-        return tile_of(painted, before, after)
+    def _eye_tiles(self, encoded: Encoded, target: Tensor, slopes: Tensor) -> Tile:
+        pair, frames = both_eyes(target[..., :2]), encoded.frames[len(target) :]
+        after = eye_frames(pair)
+        patches = Patches(
+            encoded.eyes, encoded.eye_mask, encoded.eye_points, both_slopes(encoded.slopes), encoded.unlike[1].repeat(2)
+        )
+        painted = paint_patch(self.eye, EYE_KIND, patches, after.to_patch(pair), both_slopes(slopes))
+        return tile_of(painted, PatchFrame(frames[:, 0], frames[:, 1:]), after)
+
+
+def _each_side(eyes: Tensor) -> Tensor:
+    """[2K, ...] → [2, K, ...]: right eyes, left eyes."""
+    return eyes.reshape(2, -1, *eyes.shape[1:])
+
+
+def _one_more(known: Tensor, eyes: Tensor) -> Tensor:
+    """Of K photos [2K, ...] and one more [2, ...] → [2K + 2, ...]."""
+    return torch.cat([_each_side(known), eyes.unsqueeze(1)], 1).reshape(-1, *known.shape[1:])
 
 
 def save_student(student: Student, path: Path, record: str) -> None:

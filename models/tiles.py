@@ -63,9 +63,10 @@ def place(coarse: Maps, mouth: Tile, eyes: Tile, whole: bool) -> Maps:
     placed = F.grid_sample(atlas, _atlas_coordinates(frames, axis[across], axis[down]), align_corners=False)
     part = stacked[:, :, down, across]
     fade = (4.0 * border_window(PLACED, device)).clamp_max(1.0)  # a tile that reaches out of the part ends softly
-    change = _laid_over(part, placed, window[:, :, down, across] * fade) - part
-    rest = MAP_SIZE - PLACED
-    return Maps(*(stacked + F.pad(change, (left, rest - left, top, rest - top))).split([2, 1, 3], 1))
+    laid = _laid_over(part, placed, window[:, :, down, across] * fade)
+    right, bottom = left + PLACED, top + PLACED
+    middle = torch.cat([stacked[:, :, down, :left], laid, stacked[:, :, down, right:]], 3)
+    return Maps(*torch.cat([stacked[:, :, :top], middle, stacked[:, :, bottom:]], 2).split([2, 1, 3], 1))
 
 
 def _corner(frames: PatchFrame) -> tuple[int, int]:

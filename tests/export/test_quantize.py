@@ -9,7 +9,7 @@ import pytest
 from vivant.export.cost import measure_cost
 from vivant.export.frames import Frame
 from vivant.export.quality import Loss, measure_loss, render_all
-from vivant.export.quantize import FEWEST_MACS, Layer, Search, choose_layers, search_layers
+from vivant.export.quantize import FEWEST_MACS, KEPT, Layer, Search, choose_layers, search_layers
 from vivant.export.references import GraphBuilder
 
 SIDE = 64
@@ -71,6 +71,20 @@ def test_weights_in_int8_count_as_parameters(painter: tuple[onnx.ModelProto, lis
     original, _ = painter
     model, _ = chosen_for(painter, 50.0)
     assert measure_cost(model, {}).parameters == measure_cost(original, {}).parameters > 16 * 16 * 9
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_layers_by_which_hosts_would_differ_stay_as_they_are(
+    painter: tuple[onnx.ModelProto, list[Frame]], kept: str
+) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(painter[0])
+    last = [node for node in model.graph.node if node.op_type == "Conv"][-1]
+    last.name = f"{kept}Conv"
+    quantised, search = chosen_for((model, painter[1]), 50.0)
+    assert len(search.chosen) == len(search.layers) == 2 and last.name not in search.chosen
+    (same,) = [node for node in quantised.graph.node if node.name == last.name]
+    assert same.input[1:] == last.input[1:]
 
 
 def test_no_layer_becomes_int8_if_the_picture_may_lose_nothing(painter: tuple[onnx.ModelProto, list[Frame]]) -> None:

@@ -12,12 +12,14 @@ from vivant.models import landmarks as lm
 from vivant.models.canonical_face import canonical_face
 from vivant.models.compose import Maps, background_plate, blend, border_window, double_texture, render, render_doubled
 from vivant.models.encoded import Encoded, Referred
+from vivant.models.geometry import normalise_points
 from vivant.models.lending import MOUTH_KIND, Patches, merged, shapes_of
 from vivant.models.patch import (
     EYE,
     MOUTH,
     eye_flow,
     eye_frame,
+    head_slopes,
     keep_grey,
     mouth_flow,
     mouth_frame,
@@ -157,8 +159,9 @@ def test_frame_meets_the_photo_at_the_border(student: Student, encoded: Encoded)
 def test_tiles_land_on_their_features(student: Student, encoded: Encoded, feature: int, whole: bool) -> None:
     """What is painted at a patch's centre appears at that place of the square."""
     coarse = Maps(torch.zeros(1, 2, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64))
-    own = encoded.points
-    tiles = [student._mouth_tile(encoded, own, own), student._eye_tiles(encoded, own, own)]
+    own = normalise_points(FACE.unsqueeze(0), encoded.square.unsqueeze(0))
+    slopes = head_slopes(own)
+    tiles = [student._mouth_tile(encoded, own, slopes), student._eye_tiles(encoded, own, slopes)]
     tiles = [tile._replace(maps=torch.zeros_like(tile.maps)) for tile in tiles]
     tile, member = (tiles[0], 0) if feature == 0 else (tiles[1], feature - 1)
     middle = tile.maps.shape[-1] // 2
@@ -224,7 +227,7 @@ def test_a_photo_that_is_taken_twice_changes_nothing(student: Student, encoded: 
     target = FACE + torch.randn(478, 3)
     with torch.no_grad():
         more = student.refer(photo, FACE, student.refer(photo, FACE, known))
-        assert more.eyes.shape[0] == 6 and more.mouth.shape[0] == more.points.shape[0] == 3
+        assert more.eyes.shape[0] == 6 and more.mouth.shape[0] == more.mouth_points.shape[0] == 3
         assert more.unlike.abs().max() < 1e-6
         torch.testing.assert_close(more.eyes, encoded.eyes.repeat_interleave(3, 0))
         painters = copy.deepcopy(student)
