@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, nativeReference, REPOSITORY, startEngine, test } from "./browser";
 
-const FRAMES = [0, 12, 24, 36, 48, 60];
+const FRAMES = Array.from({ length: 30 }, (_, i) => 4 * i); // of a clip of four seconds
 
 for (const sample of ["astronaut", "grace_hopper"]) {
   test(`WebAssembly renders what native ONNX Runtime renders of ${sample}`, async ({ harnessPage }) => {
@@ -25,7 +25,6 @@ for (const sample of ["astronaut", "grace_hopper"]) {
     const shares = results.map(({ equalShare }) => equalShare);
     console.log(`${sample}, pixels within a grey level: ${shares.map((share) => `${(100 * share).toFixed(2)} %`).join(", ")}`);
     // Summed in another order, a value next to a step of an int8 layer falls to its other side: here and there in a frame.
-    expect(shares.reduce((sum, share) => sum + share) / FRAMES.length).toBeGreaterThanOrEqual(0.999);
-    if (sample === "astronaut") for (const share of shares) expect(share).toBeGreaterThanOrEqual(0.999);
+    for (const share of shares) expect(share).toBeGreaterThanOrEqual(0.999);
   });
 }
