@@ -130,6 +130,17 @@ def test_doubled_texture_keeps_pixels_and_detail() -> None:
     assert sharp[..., 8:-8, 8:-8].std() > 1.05 * soft[..., 8:-8, 8:-8].std()
 
 
+def test_at_rest_all_that_is_seen_is_the_photo(student: Student) -> None:
+    """Places are enlarged from 256 pixels, which moves the outermost pixels: nobody sees those."""
+    torch.manual_seed(1)
+    photo, size = torch.rand(1, 3, 300, 320), 512
+    with torch.no_grad():
+        encoded = student.encode(photo, FACE, REGION, torch.ones(1, 1, 256, 256), size)
+    still = Maps(torch.zeros(1, 2, 256, 256), torch.ones(1, 1, 256, 256), torch.zeros(1, 3, 256, 256))
+    difference = (render_doubled(encoded.texture, still) - encoded.texture[..., ::2, ::2]).abs().amax(1, keepdim=True)
+    assert difference[encoded.alpha > 0].max() < 1e-3 < 0.01 < difference.max()
+
+
 def test_plate_knows_the_background_and_nothing_of_the_person() -> None:
     picture, matte = torch.full((1, 3, 128, 128), 0.2), torch.zeros(1, 1, 128, 128)
     picture[..., 40:90, 40:90], matte[..., 38:92, 38:92] = 0.9, 1.0
