@@ -27,7 +27,7 @@ from .surgery import widen_weights
 FEWEST_MACS: Final = 1_000_000  # below, converting to int8 and back costs more than the convolution
 STEPS: Final = 6  # of the bisection: enough for 64 layers
 # These layers stay fp32: their rounding would go straight into the picture, in steps that two processors which round
-# differently do not take at the same places. Of the refiner it is the last block at 32 x 32, too: with that in int8, two
+# differently do not take at the same places. Of the refiner it is the last block at 32 x 32, too: with it in int8, two
 # of thirty frames of a clip differed in more than a thousandth of their pixels.
 KEPT: Final = ("/head/", "/refiner/mix1/")
 
