@@ -69,8 +69,22 @@ async function enliven(photo: Blob, preset: string): Promise<number> {
   return (frames[0]?.at ?? Infinity) - begun;
 }
 
-async function framesShown(count: number): Promise<void> {
-  while (frames.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
+const PATIENCE_MS = 60_000;
+
+/** Once `true` holds. Throws where it never does, with what the engine said. */
+async function until(holds: () => boolean): Promise<void> {
+  const begun = performance.now();
+  while (!holds()) {
+    if (performance.now() - begun > PATIENCE_MS) {
+      const seen = frames.slice(-8).map(({ time }) => time);
+      throw new Error(`waited in vain for ${holds}; last frames: ${seen}; errors: ${errors}; ${JSON.stringify(statistics.at(-1))}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function framesShown(count: number): Promise<void> {
+  return until(() => frames.length >= count);
 }
 
 /** A picture's pixels, R G B A. */
@@ -185,7 +199,7 @@ const harness = {
   blobOf, canvas, codeOf, compare, compareShown, createEngine, credentials, differing, downloads, enliven, errors, firstFrame, frames, framesShown, loadRuntime, logPlacement,
   longTasks, mimic, pixelsOf, playFor, recoveries, registerServiceWorker, saveClip, saveStill, start,
   signerOf: (making: Making) => signerOf(credentials, making),
-  statistics, supportedFormats,
+  statistics, supportedFormats, until,
 };
 export type Harness = typeof harness;
 Object.assign(globalThis, { harness });
