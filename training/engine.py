@@ -113,7 +113,7 @@ class Engine:
             persistent_workers=False,
             prefetch_factor=2 if self.config.workers else None,
         )
-        return iter(self.accelerator.prepare(loader))
+        return self._clock.waiting(iter(self.accelerator.prepare(loader)))
 
     def resume(self, modules: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Optimizer]) -> None:
         """Go on from `last.safetensors` if it is there.
@@ -216,7 +216,17 @@ class Clock:
 
     def __init__(self) -> None:
         self.per_sample = self.peak = self.total = 0.0
-        self._samples, self._last = 0, time.perf_counter()
+        self._samples, self._last, self._waited = 0, time.perf_counter(), 0.0
+
+    def waiting(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The batches; counts how long they keep the device waiting."""
+        while True:
+            began = time.perf_counter()
+            batch = next(batches, None)
+            self._waited += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
 
     def tick(self, samples: int, due: bool) -> dict[str, float]:
         self._samples += samples
@@ -225,8 +235,8 @@ class Clock:
         seconds = time.perf_counter() - self._last
         rate = self._samples / seconds
         self.total += seconds
-        self._samples, self._last = 0, time.perf_counter()
-        values = {"samples_per_second": rate}
+        values = {"samples_per_second": rate, "waited_for_data": self._waited / seconds}
+        self._samples, self._last, self._waited = 0, time.perf_counter(), 0.0
         if self.per_sample:
             values["gflop_per_second"] = rate * self.per_sample / 1e9
         if self.per_sample and self.peak:

@@ -118,8 +118,9 @@ class Episodes(Dataset[Episode]):
         picture = torch.from_numpy(np.array(self.cache.frames[row])).permute(2, 0, 1)[None].float() / 255
         matte = torch.from_numpy(np.array(self.cache.matte[row]))[None, None].float() / 255
         valid = ((where > 0) & (where < torch.from_numpy(self.limits[row]))).all(-1)[None].float()
-        maps = [sample(picture, inside)[0], sample(matte, inside)[0], valid[0]]
-        picture, matte, valid = (F.avg_pool2d(m, fine // self.size) for m in maps)
+        picture, matte, valid = sample(picture, inside)[0], sample(matte, inside)[0], valid[0]
+        if fine > self.size:
+            picture, matte, valid = (F.avg_pool2d(m, fine // self.size) for m in (picture, matte, valid))
         points = torch.from_numpy(self.cache.landmarks[row])
         return picture, matte, (points - F.pad(centre, (0, 1))) / half, valid
 

@@ -52,7 +52,7 @@ def other_precision() -> None:
 
 def lines(output: Path) -> dict[int, dict[str, float]]:
     """The log's losses by step; times differ from run to run and are left out."""
-    timed = ("samples_per_second", "gflop_per_second", "share_of_peak")
+    timed = ("samples_per_second", "waited_for_data", "gflop_per_second", "share_of_peak")
     read = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
     return {line["step"]: {k: v for k, v in line.items() if k not in timed} for line in read if "total" in line}
 
@@ -186,7 +186,9 @@ def test_a_checkpoint_of_other_settings_is_refused(folder: Path, tmp_path: Path)
 def test_a_run_writes_logs_boards_and_sheets(folder: Path, tmp_path: Path) -> None:
     tiny_learner(folder, tmp_path, recipe=replace(RECIPE, steps=3, evaluate_every=3)).run()
     read = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert all(line["samples_per_second"] > 0 and 0 < line["share_of_peak"] < 1.5 for line in read if "total" in line)
+    steps = [line for line in read if "total" in line]
+    assert all(line["samples_per_second"] > 0 and 0 < line["share_of_peak"] < 1.5 for line in steps)
+    assert all(0 < line["waited_for_data"] < 1 for line in steps)
     assert {"heldout_made_1", "heldout_made_2", "heldout_geometry_1"} <= set(read[-1])
     assert (tmp_path / "sheet_0000003.png").is_file()
     assert list((tmp_path / "tensorboard").glob("events*"))
