@@ -6,7 +6,8 @@ genuine patch as the target: what is learnt is always a real picture.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +33,47 @@ class PatchBatch(NamedTuple):
     slopes: Tensor
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a pair is changed at random, both pictures alike, so that few people stand for many.
+
+    zoom: of the whole, stretch: of each axis by itself, shares. turn: radians; slant: shear. shift: standard deviation,
+    patch coordinates. gain: of all channels, tint: of each, offset: 0..1. gamma, saturation: least and most. grey:
+    share of pairs that lose all colour.
+    """
+
+    zoom: float
+    stretch: float
+    turn: float
+    slant: float
+    shift: float
+    gain: float
+    tint: float
+    offset: float
+    gamma: tuple[float, float]
+    saturation: tuple[float, float]
+    grey: float = 0.1
+
+
+# Of a mouth that is told too exactly whose it is, the painter learns the training people's teeth by heart: their error
+# was 30 % below the geometry's, strangers' 21 %. Eyes bear less: twice as much raised their L1 by 4 % at equal steps.
+AUGMENTATIONS: Final = {
+    "mouth": Augmentation(0.0, 0.1, 0.09, 0.06, 0.02, 0.22, 0.07, 0.03, (0.75, 1.3), (0.4, 1.4)),
+    "eye": Augmentation(0.05, 0.0, 0.0, 0.0, 0.015, 0.13, 0.03, 0.02, (1.0, 1.0), (1.0, 1.0)),
+}
+
+
+class Placement(NamedTuple):
+    """A patch shows ``grid @ matrix + shift``: matrix [B, 2, 2]; shift [B, 1, 2], patch coordinates."""
+
+    matrix: Tensor
+    shift: Tensor
+
+    def moved(self, points: Tensor) -> Tensor:
+        """Where points [B, N, 2] come to lie."""
+        return (points - self.shift) @ torch.linalg.inv(self.matrix)
+
+
 class PatchData:
     """Draws batches for one kind of patch from a cache.
 
@@ -50,6 +92,7 @@ class PatchData:
     ) -> None:
         self.cache, self.config = cache, config
         self.kind = MOUTH_KIND if config.kind == "mouth" else EYE_KIND
+        self.augmentation = AUGMENTATIONS[config.kind]
         self.rng = np.random.default_rng(seed)
         self.several_rng = np.random.default_rng(seed + 1)  # of its own: the pairs are the same with and without
         self.several_share = several_share
@@ -75,10 +118,10 @@ class PatchData:
             photo = self._points(targets[:from_photos], left)
             points_target[:from_photos] = photo
             points_source[:from_photos] = self._other_expression(photo, change)
-        zoom, shift = self._jitter(size) if augment else (torch.ones(size, 1, 1), torch.zeros(size, 1, 2))
-        source = self._pictures(sources, left, zoom, shift)
-        target = self._pictures(targets, left, zoom, shift)
-        points_source, points_target = (points_source - shift) / zoom, (points_target - shift) / zoom
+        placement = self._placement(size) if augment else as_it_is(size)
+        source = self._pictures(sources, left, placement)
+        target = self._pictures(targets, left, placement)
+        points_source, points_target = placement.moved(points_source), placement.moved(points_target)
         if from_photos:
             made = slice(0, from_photos)
             source[made] = warp_patch(source[made], self._flow(points_target[made], points_source[made]))
@@ -101,8 +144,7 @@ class PatchData:
             rows[from_photos:] = [self.video.other(int(target), self.several_rng) for target in targets[from_photos:]]
             points = self._points(rows, left)
             gain = torch.tensor(self.several_rng.uniform(0.8, 1.25, (len(rows), 3, 1, 1)), dtype=torch.float32)
-            still = torch.ones(len(rows), 1, 1), torch.zeros(len(rows), 1, 2)
-            pictures = self._pictures(rows, left, *still)
+            pictures = self._pictures(rows, left, as_it_is(len(rows)))
             if augment:
                 pictures = (pictures * gain).clamp(0, 1)
             other = Patches(pictures, shapes_of(self.kind, points), points, self._slopes(rows, left), main.unlike)
@@ -129,7 +171,7 @@ class PatchData:
         landmarks = torch.from_numpy(self.cache.landmarks[rows])
         return head_slopes(landmarks[:, lm.MIRROR] if left else landmarks)
 
-    def _pictures(self, rows: np.ndarray, left: bool, zoom: Tensor, shift: Tensor) -> Tensor:
+    def _pictures(self, rows: np.ndarray, left: bool, placement: Placement) -> Tensor:
         if self.config.kind == "mouth":
             stack = np.stack([self.cache.mouth[row] for row in rows])
         else:
@@ -137,13 +179,22 @@ class PatchData:
         pictures = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
         if left:
             pictures = pictures.flip(-1)
-        where = (pixel_grid(self.config.size) * zoom + shift) * (self.config.side / self.prepared_side)
+        where = pixel_grid(self.config.size) @ placement.matrix + placement.shift
+        where = where * (self.config.side / self.prepared_side)
         return sample(pictures, where.reshape(len(rows), self.config.size, self.config.size, 2))
 
-    def _jitter(self, size: int) -> tuple[Tensor, Tensor]:
-        zoom = self.rng.uniform(0.95, 1.05, (size, 1, 1))
-        shift = self.rng.normal(0.0, 0.015, (size, 1, 2))
-        return torch.tensor(zoom, dtype=torch.float32), torch.tensor(shift, dtype=torch.float32)
+    def _placement(self, size: int) -> Placement:
+        kind = self.augmentation
+        turn, slant = self._within(kind.turn, size), self._within(kind.slant, size)
+        across, down = ((1.0 + self._within(kind.stretch, size)) for _ in range(2))
+        zoom = 1.0 + self._within(kind.zoom, size)
+        stretched = _matrices(across * zoom, slant, torch.zeros(size), down * zoom)
+        turned = _matrices(turn.cos(), turn.sin(), -turn.sin(), turn.cos())
+        return Placement(stretched @ turned, torch.tensor(self.rng.normal(0.0, kind.shift, (size, 1, 2))).float())
+
+    def _within(self, reach: float, *shape: int) -> Tensor:
+        """Numbers between -reach and reach."""
+        return torch.tensor(self.rng.uniform(-reach, reach, shape), dtype=torch.float32)
 
     def _other_expression(self, photo: Tensor, change: Tensor) -> Tensor:
         """Landmarks of the made source: the photo's plus a change seen in a film, or (mouth) the lips closed."""
@@ -154,20 +205,30 @@ class PatchData:
         return torch.where(choose, closed, photo + change)
 
     def _recolour(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The same change of light for both: gain, offset, tint, and sometimes no colour at all.
-
-        Kept mild: twice as much of it raised the L1 of held-out people's eyes by 4 % at equal steps.
-        """
-        size = len(source)
-        gain = torch.tensor(
-            self.rng.uniform(0.87, 1.13, (size, 1, 1, 1)) * self.rng.uniform(0.97, 1.03, (size, 3, 1, 1))
+        """The same change of light for both, and sometimes no colour at all."""
+        kind, size = self.augmentation, len(source)
+        gain = (1.0 + self._within(kind.gain, size, 1, 1, 1)) * (1.0 + self._within(kind.tint, size, 3, 1, 1))
+        offset = self._within(kind.offset, size, 1, 1, 1)
+        gamma, saturation = (
+            torch.tensor(self.rng.uniform(*span, (size, 1, 1, 1)), dtype=torch.float32)
+            for span in (kind.gamma, kind.saturation)
         )
-        offset = torch.tensor(self.rng.uniform(-0.02, 0.02, (size, 1, 1, 1)))
-        grey = torch.tensor(self.rng.random((size, 1, 1, 1)) < 0.1)
+        grey = torch.tensor(self.rng.random((size, 1, 1, 1)) < kind.grey)
         both = torch.stack([source, target])
-        both = torch.where(grey, both.mean(2, keepdim=True), both)
-        both = (both * torch.where(grey, gain[:, :1], gain).float() + offset.float()).clamp(0, 1)
+        both = torch.lerp(both.mean(2, keepdim=True).expand_as(both), both, torch.where(grey, 0.0, saturation))
+        both = both.clamp(1e-4, 1.0) ** gamma
+        both = (both * torch.where(grey, gain[:, :1], gain) + offset).clamp(0.0, 1.0)
         return both[0], both[1]
+
+
+def as_it_is(size: int) -> Placement:
+    """Nothing is moved."""
+    return Placement(torch.eye(2).expand(size, -1, -1), torch.zeros(size, 1, 2))
+
+
+def _matrices(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """[B] each → [[a, b], [c, d]], [B, 2, 2]."""
+    return torch.stack([a, b, c, d], -1).unflatten(-1, (2, 2))
 
 
 def close_lips(points: Tensor) -> Tensor:

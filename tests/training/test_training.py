@@ -12,7 +12,8 @@ from clipmaking import write_video
 from made_shards import write_cache
 from PIL import Image
 from vivant.models import landmarks as lm
-from vivant.models.patch import MOUTH
+from vivant.models.geometry import sample
+from vivant.models.patch import EYE, MOUTH, PatchConfig
 from vivant.models.student import Student, read_student, save_student
 from vivant.preparation.sources import Source
 from vivant.runtime.session import Bundle
@@ -20,7 +21,7 @@ from vivant.training.assemble import write_student
 from vivant.training.checkpoint import CheckpointError, load_checkpoint
 from vivant.training.clips import FrameCache, PairSampler
 from vivant.training.frame_data import FrameData
-from vivant.training.patch_data import PatchData, close_lips
+from vivant.training.patch_data import PatchData, as_it_is, close_lips
 from vivant.training.train_patches import PatchTrainer, PatchTraining
 from vivant.training.train_refiner import RefinerTrainer, RefinerTraining
 
@@ -99,6 +100,27 @@ def test_patch_training_learns_and_resumes(cache: FrameCache, tmp_path: Path, ki
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in log if "painted" in line] == [2, 4]
     assert (tmp_path / "sheet_000004.png").exists()
+
+
+@pytest.mark.parametrize("kind", [MOUTH, EYE], ids=["mouth", "eye"])
+def test_landmarks_go_where_an_augmented_patch_goes(cache: FrameCache, kind: PatchConfig) -> None:
+    data = PatchData(cache, kind, "train", 0, 0.0)
+    row, points = data.video.pair()[:1], 0.6 * (torch.rand(1, 40, 2, generator=torch.manual_seed(1)) - 0.5)
+    placement = data._placement(1)
+    assert (placement.moved(points) - points).abs().amax() > 0.005
+    before, after = (data._pictures(np.array(row), False, place) for place in (as_it_is(1), placement))
+    colours = [sample(picture, at[:, None]) for picture, at in ((before, points), (after, placement.moved(points)))]
+    assert (colours[0] - colours[1]).abs().mean() < 0.01
+    assert (colours[0] - sample(after, points[:, None])).abs().mean() > 0.01
+
+
+def test_both_pictures_of_a_pair_get_the_same_light(cache: FrameCache) -> None:
+    data = PatchData(cache, MOUTH, "train", 0, 0.0)
+    pictures = torch.rand(64, 3, 4, 4, generator=torch.manual_seed(1))
+    source, target = data._recolour(pictures, pictures)
+    assert torch.equal(source, target) and (source - pictures).abs().mean() > 0.05
+    grey = (source.amax(1) - source.amin(1)).amax((1, 2)) < 1e-6
+    assert 1 <= grey.sum() <= 16
 
 
 def test_other_frames_come_from_the_same_film_far_from_the_target(cache: FrameCache) -> None:
