@@ -45,6 +45,7 @@ MOUTH = PatchConfig("mouth", size=96, side=1.1, widths=(32, 64, 96), masks=3)
 EYE = PatchConfig("eye", size=64, side=0.56, widths=(24, 48, 64), masks=4, sigma=0.09)
 INSIDE_SIGMA = 0.15  # between the lips
 EYEBALL_SIGMA = 0.15  # the eyeball turns as one piece
+PAINT = 12  # channels of colour that leave a painter: 3 of 2 x 2 pixels
 MAX_SHIFT = 0.12  # how far a painter may move what the geometry brought, patch coordinates
 
 
@@ -256,7 +257,7 @@ class PatchPainter(nn.Module):
         self.down2 = nn.Sequential(ConvBlock(c1, c2, 3, 2), ResidualBlock(c2), ResidualBlock(c2))
         self.up1, self.mix1 = Up(c2, c1), ResidualBlock(c1)
         self.up0, self.mix0 = Up(c1, c0), ResidualBlock(c0)
-        self.head = nn.Conv2d(c0, 12 + 2, 3, 1, 1)
+        self.head = nn.Conv2d(c0, PAINT + 2, 3, 1, 1)
         nn.init.normal_(self.head.weight, std=1e-3)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
@@ -269,9 +270,16 @@ class PatchPainter(nn.Module):
         x = self.down2(x1) + self.turned(slopes)[:, :, None, None]
         x = self.mix0(self.up0(self.mix1(self.up1(x, x1)), x0))
         out = torch.tanh(self.head(x).float())
-        shift = F.interpolate(out[:, 12:], scale_factor=2.0, mode="bilinear", align_corners=False)
-        add = keep_grey(F.pixel_shuffle(out[:, :12], 2), source)
+        shift = F.interpolate(out[:, PAINT:], scale_factor=2.0, mode="bilinear", align_corners=False)
+        add = keep_grey(F.pixel_shuffle(out[:, :PAINT], 2), source)
         return Painted(add * region, shift * (region * MAX_SHIFT))
+
+    @torch.no_grad()
+    def hold_back(self, share: float) -> None:
+        """Keeps so much of the correction of the flow: what was learnt of some people goes too far for others."""
+        assert self.head.bias is not None
+        self.head.weight[PAINT:] *= share
+        self.head.bias[PAINT:] *= share
 
 
 def keep_grey(painted: Tensor, source: Tensor) -> Tensor:
