@@ -207,7 +207,7 @@ def _train(run: StudentRun, part: Part, bars: Bars) -> None:
 
 
 def _assemble(folder: Path, student: Path, bars: Bars) -> None:
-    write_student(folder, student)
+    write_student([folder], student)
 
 
 def _distil(run: StudentRun, student: Path, bars: Bars) -> None:

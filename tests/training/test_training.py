@@ -13,12 +13,12 @@ from made_shards import write_cache
 from PIL import Image
 from vivant.models import landmarks as lm
 from vivant.models.geometry import sample
-from vivant.models.patch import EYE, MOUTH, PatchConfig
+from vivant.models.patch import EYE, MOUTH, PatchConfig, PatchPainter
 from vivant.models.student import Student, read_student, save_student
 from vivant.preparation.sources import Source
 from vivant.runtime.session import Bundle
-from vivant.training.assemble import write_student
-from vivant.training.checkpoint import CheckpointError, load_checkpoint
+from vivant.training.assemble import assemble, write_student
+from vivant.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vivant.training.clips import FrameCache, PairSampler
 from vivant.training.frame_data import FrameData
 from vivant.training.patch_data import PatchData, as_it_is, close_lips
@@ -163,8 +163,8 @@ def test_one_part_of_a_student_learns_on(cache: FrameCache, tmp_path: Path) -> N
         assert torch.equal(module.state_dict()["head.weight"], first)
     trainer.run()
     with pytest.raises(CheckpointError):
-        write_student(tmp_path / "runs", tmp_path / "after.safetensors")  # two runs are missing
-    write_student(tmp_path / "runs", tmp_path / "after.safetensors", tmp_path / "before.safetensors")
+        write_student([tmp_path / "runs"], tmp_path / "after.safetensors")  # two runs are missing
+    write_student([tmp_path / "runs"], tmp_path / "after.safetensors", tmp_path / "before.safetensors")
     after, record = read_student(tmp_path / "after.safetensors")
     assert json.loads(record)["eye"] == "as it was" and json.loads(record)["mouth"]["step"] == 1
     for name, value in after.state_dict().items():
@@ -174,6 +174,30 @@ def test_one_part_of_a_student_learns_on(cache: FrameCache, tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
         (tmp_path / "broken.safetensors").write_bytes(b"no")
         PatchTrainer(replace(config, initial=str(tmp_path / "broken.safetensors")), cache, tmp_path / "other")
+
+
+def test_several_runs_become_their_mean_with_smaller_corrections(tmp_path: Path) -> None:
+    """What is drawn stays; what is moved shrinks by the share that is kept, as long as it is small."""
+    torch.manual_seed(0)
+    save_student(Student().eval(), tmp_path / "before.safetensors", "{}")
+    painters = [PatchPainter(EYE).eval() for _ in range(2)]
+    runs = [tmp_path / "one", tmp_path / "other"]
+    for step, (run, painter) in enumerate(zip(runs, painters, strict=True)):
+        (run / "eye").mkdir(parents=True)
+        metadata = {"step": step, "config": {"kind": "eye", "initial": "folder/start.safetensors"}}
+        save_checkpoint(run / "eye" / "last.safetensors", {"average": painter}, {}, metadata)
+        (run / "eye" / "log.jsonl").write_text('{"step": 0, "geometry": 0.5}\n')
+    student, told = assemble(runs, tmp_path / "before.safetensors", shift=0.5)
+    record = json.loads(told)["eye"]
+    assert [run["step"] for run in record["mean_of"]] == [0, 1] and record["shift"] == 0.5
+    assert record["mean_of"][1]["config"]["initial"] == "start.safetensors"
+    weights = [painter.enter.get_parameter("0.weight") for painter in painters]
+    assert torch.allclose(student.eye.enter.get_parameter("0.weight"), (weights[0] + weights[1]) / 2)
+    same, _ = assemble([runs[0]] * 2, tmp_path / "before.safetensors", shift=0.5)
+    inputs = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64), torch.rand(1, 4, 64, 64), torch.ones(1, 1, 64, 64)
+    before, after = (painter(*inputs, torch.zeros(1, 4)) for painter in (painters[0], same.eye))
+    assert torch.allclose(before.add, after.add, atol=1e-6)
+    assert torch.allclose(0.5 * before.shift, after.shift, atol=1e-6) and before.shift.abs().amax() > 1e-5
 
 
 def test_a_narrow_painter_imitates_a_student(cache: FrameCache, tmp_path: Path) -> None:
