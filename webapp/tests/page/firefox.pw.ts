@@ -17,9 +17,12 @@ test("a sample comes alive in Firefox, follows a preset, and is saved with its m
     page.setDefaultTimeout(90_000);
     await page.evaluateOnNewDocument(`(() => {${KEEP_FILES}})()`);
     await page.goto(SITE);
-    await (await page.waitForSelector(".hung-sample"))?.click();
-    await page.waitForSelector("#portrait:not([hidden])");
-    await (await page.waitForSelector(".chip[aria-pressed=false]"))?.click();
+    await page.locator(".hung-sample").click(); // a locator waits until what it presses stands still
+    await page.waitForSelector("#portrait:not([hidden])").catch(async (error: unknown) => {
+      const told = await page.$eval("body", ({ innerText }) => innerText);
+      throw new Error(`${error}; the page says: ${told}; errors: ${errors}`);
+    });
+    await page.locator(".chip[aria-pressed=false]").click();
     await page.waitForSelector(".chip:nth-of-type(2)[aria-pressed=true]");
     const before = await page.$eval("#portrait", checksum);
     await page.waitForFunction(`(${checksum.toString()})(document.getElementById("portrait")) !== ${before}`);
@@ -43,10 +46,10 @@ const KEEP_FILES = `
 
 /** Saves a still, and drops it onto the view that inspects files. */
 async function saveAndInspect(page: Page): Promise<void> {
-  await (await page.waitForSelector(".panel .button.primary.wide"))?.click();
-  await (await page.waitForSelector(".formats label:nth-of-type(4)"))?.click();
+  await page.locator(".panel .button.primary.wide").click();
+  await page.locator(".formats label:nth-of-type(4)").click();
   await (await page.$(".save-form input[required]"))?.click();
-  await (await page.waitForSelector(".save-form [type=submit]:not([disabled])"))?.click();
+  await page.locator(".save-form [type=submit]:not([disabled])").click();
   await page.waitForSelector("a[download]");
   await page.evaluate(`(async () => {
     location.hash = "#inspect";
