@@ -73,13 +73,18 @@ def step_cost(name: str, cache: FrameCache, networks: Networks, batch: int, step
             batches = learner.engine.batches(learner.data, batch, steps + 1, collate)
             learner.train_step(Episode(*next(batches)))
         for episode in batches:
-            began = time.perf_counter()
+            began = _when_idle(device)
             learner.train_step(Episode(*episode))
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            seconds.append(time.perf_counter() - began)
+            seconds.append(_when_idle(device) - began)
         parameters = sum(weight.numel() for weight in learner.teacher.parameters())
     return StepCost(name, batch, parameters, counter.get_total_flops() / batch, median(seconds), peak, data_seconds)
+
+
+def _when_idle(device: torch.device) -> float:
+    """The time, once the device has done what it was asked."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def _to_make(data: Episodes, count: int = 5) -> float:
