@@ -276,7 +276,10 @@ class PatchPainter(nn.Module):
 
     @torch.no_grad()
     def hold_back(self, share: float) -> None:
-        """Keeps so much of the correction of the flow: what was learnt of some people goes too far for others."""
+        """Keeps a share (0..1) of the correction of the flow: what was learnt of some people goes too far for others.
+
+        It acts before the tanh, hence exactly on small corrections only.
+        """
         assert self.head.bias is not None
         self.head.weight[PAINT:] *= share
         self.head.bias[PAINT:] *= share

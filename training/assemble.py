@@ -33,7 +33,7 @@ def assemble(runs: Sequence[Path], base: Path | None = None, shift: float = 1.0)
         runs: of several that began alike, the mean of their weights is taken: it serves people whom none of them knows
             better than each does (Wortsman et al. 2022, "Model soups").
         base: a student whose parts stay as they are where there is no run; None: all three are wanted of every run.
-        shift: of the painters' corrections of the flow, how much is kept, see `PatchPainter.hold_back`.
+        shift: of the painters' corrections of the flow, how much is kept (0..1), see `PatchPainter.hold_back`.
 
     Raises:
         CheckpointError: a run is missing or of another size. ValueError: `base` is no student.
@@ -122,6 +122,8 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
+    if not 0.0 <= arguments.shift <= 1.0:
+        parser.error("--shift must lie between 0 and 1.")
     try:
         write_student(arguments.runs, arguments.output, arguments.base, arguments.shift)
     except (CheckpointError, ValueError, OSError) as error:

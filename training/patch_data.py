@@ -58,9 +58,15 @@ class Augmentation:
 # Of a mouth that is told too exactly whose it is, the painter learns the training people's teeth by heart: their error
 # was 30 % below the geometry's, strangers' 21 %. Eyes bear less: twice as much raised their L1 by 4 % at equal steps.
 AUGMENTATIONS: Final = {
-    "mouth": Augmentation(0.0, 0.1, 0.09, 0.06, 0.02, 0.22, 0.07, 0.03, (0.75, 1.3), (0.4, 1.4)),
-    "eye": Augmentation(0.05, 0.0, 0.0, 0.0, 0.015, 0.13, 0.03, 0.02, (1.0, 1.0), (1.0, 1.0)),
-}
+    "mouth": Augmentation(
+        zoom=0.0, stretch=0.1, turn=0.09, slant=0.06, shift=0.02, gain=0.22, tint=0.07, offset=0.03,
+        gamma=(0.75, 1.3), saturation=(0.4, 1.4),
+    ),
+    "eye": Augmentation(
+        zoom=0.05, stretch=0.0, turn=0.0, slant=0.0, shift=0.015, gain=0.13, tint=0.03, offset=0.02,
+        gamma=(1.0, 1.0), saturation=(1.0, 1.0),
+    ),
+}  # fmt: skip
 
 
 class Placement(NamedTuple):
@@ -70,7 +76,7 @@ class Placement(NamedTuple):
     shift: Tensor
 
     def moved(self, points: Tensor) -> Tensor:
-        """Where points [B, N, 2] come to lie."""
+        """Where points [B, N, 2], patch coordinates, come to lie: the same shape and unit."""
         return (points - self.shift) @ torch.linalg.inv(self.matrix)
 
 

@@ -56,10 +56,10 @@ class StepCost:
 
 
 def step_cost(name: str, cache: FrameCache, networks: Networks, batch: int, steps: int) -> StepCost:
-    """Time `steps` steps after a first one.
+    """Time `steps` steps of `batch` samples after a first one, of a named configuration with its recipe's K.
 
     Raises:
-        TrainingError: there is no such teacher, or the cache lacks people.
+        TrainingError: there is no such teacher, or the cache holds nobody out. ValueError: it holds no film.
     """
     config, recipe = recipe_of(name, steps + 1, batch)
     recipe = replace(recipe, adversarial_from=0, fewest_shots=None)
@@ -128,7 +128,7 @@ def main() -> None:
         for name in given.teacher:
             print(f"{name} …", file=sys.stderr, flush=True)
             costs.append(step_cost(name, cache, Networks(student=STUDENT), given.batch, given.steps))
-    except (TrainingError, FileNotFoundError) as error:
+    except (TrainingError, FileNotFoundError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(table(costs))
 
