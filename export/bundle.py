@@ -22,6 +22,7 @@ from ..runtime.manifest import FORMAT, GRAPHS, read_manifest
 from ..runtime.session import BUNDLED, Bundle
 from ..runtime.smoothing import OneEuroConfig
 from .cost import fix_sizes, render_sizes
+from .cpu import rewrite_for_cpu
 from .frames import Frame, make_frames
 from .graphs import build_gpu_render, build_student_graphs
 from .half import to_half
@@ -134,8 +135,9 @@ class _Assembly:
         if self.options.size is not None:
             for name in SIZED:
                 models[name] = fix_sizes(models[name], render_sizes(self.options.size))
-        portable = models["render"]
+        portable = models["render"]  # as torch writes it: variants are made of it
         fill_channels(portable)  # hosts that know no variants may run it on WebGPU all the same
+        models["render"] = rewrite_for_cpu(portable)
         entries = {name: self._graph(name, models[name], Variant("wasm", "fp32")) for name in GRAPHS}
         presets = {
             path.stem: write_file(self.folder, f"presets/{path.name}", path.read_bytes())
@@ -179,6 +181,7 @@ class _Assembly:
         if variant.precision == "int8":
             frames = self._frames(CALIBRATION_FRAMES)
             model, self.searches[variant.name] = search_layers(portable, frames, self.options.max_loss, self.progress)
+            model = rewrite_for_cpu(model)  # last: the search looks for convolutions with their ReLU
         else:
             model = build_gpu_render(self.student)
             if self.options.size is not None:

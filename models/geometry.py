@@ -16,6 +16,7 @@ from .anchors import FACE
 
 FINE_SIGMA = 0.02
 COARSE_SIGMA = 0.12
+_REACH = 36.0  # e^(-2 * 36) is still a normal number; smaller ones take a hundred times as long
 
 
 def normalise_points(points: Tensor, region: Tensor) -> Tensor:
@@ -83,6 +84,27 @@ def assigned(grid: Tensor, anchors: Tensor, values: Tensor, sigma: float) -> Ten
         [B, C, P].
     """
     return values.transpose(1, 2) @ soft_assignment(grid, anchors, sigma).transpose(1, 2)
+
+
+def assigned_raster(size: int, anchors: Tensor, values: Tensor, sigma: float) -> Tensor:
+    """`assigned` on the raster of `pixel_grid`, for anchors that reach over most of it.
+
+    A Gaussian of a plane is one of its rows times one of its columns: with the sums over anchors as matrix products it
+    takes size · anchors exponentials instead of size² · anchors. Only of an anchor that is more than √(2 · `_REACH`) σ
+    away along an axis the share is not the softmax's, and never 0: far from all anchors the result is a mean of them.
+
+    Args:
+        size: pixels on a side. anchors: [B, A, 2]. values: [B, A, C]. sigma: see `soft_assignment`.
+
+    Returns:
+        [B, C, size, size].
+    """
+    with torch.autocast(anchors.device.type, enabled=False):
+        distance = pixel_axis(size, anchors.device) - anchors.float().transpose(1, 2).unsqueeze(-1)  # [B, 2, A, size]
+        across, down = (distance.square() * (-0.5 / (sigma * sigma))).clamp_min(-_REACH).exp().unbind(1)
+        lifted = F.pad(values.float(), (0, 1), value=1.0).transpose(1, 2).unsqueeze(-1)  # [B, C + 1, A, 1]
+        sums = (lifted * down.unsqueeze(1)).transpose(2, 3) @ across.unsqueeze(1)
+        return sums[:, :-1] / sums[:, -1:]
 
 
 def fit_affine(points: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

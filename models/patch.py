@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from . import anchors
 from . import landmarks as lm
-from .geometry import assigned, pixel_grid, sample_square
+from .geometry import assigned_raster, pixel_grid, sample_square
 from .layers import ConvBlock, ResidualBlock, Up
 from .polygon import dilate_and_feather, fill_polygon, soft_disc
 
@@ -136,7 +136,7 @@ def assigned_flow(config: PatchConfig, sigma: float, source: Tensor, target: Ten
     people, count, size = target.shape[0], target.shape[1], config.flow_size
     moved = source.reshape(people, -1, count, 2) - target.unsqueeze(1)
     values = moved.transpose(1, 2).reshape(people, count, -1)  # [N, A, K · 2]
-    flow = assigned(pixel_grid(size, source.device), target, values, sigma).reshape(-1, 2, size, size)
+    flow = assigned_raster(size, target, values, sigma).reshape(-1, 2, size, size)
     return F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from .geometry import pixel_axis
 
+_LARGE = 2.0**100
+
 
 def fill_polygon(vertices: Tensor, size: int) -> Tensor:
     """Even-odd filled polygon.
@@ -29,8 +31,9 @@ def fill_polygon(vertices: Tensor, size: int) -> Tensor:
     rows = axis[None, :, None]
     crosses = (y[:, None] <= rows) != (next_y[:, None] <= rows)
     crossing = torch.where(crosses, x[:, None] + (rows - y[:, None]) * slope[:, None], torch.full_like(rows, -9.0))
-    # Per pixel: an odd number of crossings to the right means inside.
-    count = (crossing[:, :, :, None] > axis).float().sum(2)
+    # Per pixel: an odd number of crossings to the right means inside. Differences enlarged to below 0 or above 1 count
+    # them sooner than comparisons and casts do; a power of two changes no digit.
+    count = ((_LARGE * crossing)[:, :, :, None] - _LARGE * axis).clamp(0.0, 1.0).sum(2)
     return (count - 2.0 * torch.floor(0.5 * count)).unsqueeze(1)
 
 

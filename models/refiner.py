@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .geometry import COARSE_SIGMA, FINE_SIGMA, assigned, fit_affine, pixel_grid, sample_square
+from .geometry import COARSE_SIGMA, FINE_SIGMA, assigned, assigned_raster, fit_affine, pixel_grid, sample_square
 from .layers import ConvBlock, ResidualBlock, Up
 
 
@@ -65,7 +65,6 @@ class FlowRefiner(nn.Module):
         self.encoder = SourceEncoder(config)
         self.embedding = nn.Parameter(torch.randn(config.anchors, config.embedding) * 0.1)
         self.register_buffer("grid", pixel_grid(config.size), persistent=False)
-        self.register_buffer("coarse_grid", pixel_grid(config.size // 2), persistent=False)
         picture = 4 + config.features
         channels = 2 * picture + 2 * 4 + config.embedding + 2 + 1 + 6 + 2
         self.enter = nn.Sequential(ConvBlock(channels, c0, 1), ConvBlock(c0, c0))
@@ -113,7 +112,7 @@ class FlowRefiner(nn.Module):
     def _coarse_flow(self, target: Tensor, values: Tensor) -> Tensor:
         """Smooth enough for half the raster: target, values [B, A, 2] → [B, 2, P]."""
         half = self.config.size // 2
-        flow = assigned(self.get_buffer("coarse_grid"), target, values, COARSE_SIGMA).unflatten(2, (half, half))
+        flow = assigned_raster(half, target, values, COARSE_SIGMA)
         return F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False).flatten(2)
 
     def forward(self, source_features: Tensor, source: Tensor, target: Tensor) -> Motion:

@@ -66,7 +66,8 @@ def place(coarse: Maps, mouth: Tile, eyes: Tile, whole: bool) -> Maps:
     laid = _laid_over(part, placed, window[:, :, down, across] * fade)
     right, bottom = left + PLACED, top + PLACED
     middle = torch.cat([stacked[:, :, down, :left], laid, stacked[:, :, down, right:]], 3)
-    return Maps(*torch.cat([stacked[:, :, :top], middle, stacked[:, :, bottom:]], 2).split([2, 1, 3], 1))
+    joined = torch.cat([stacked[:, :, :top], middle, stacked[:, :, bottom:]], 2)
+    return Maps(*joined.reshape(stacked.shape).split([2, 1, 3], 1))  # of parts of computed sizes a graph cannot tell it
 
 
 def _corner(frames: PatchFrame) -> tuple[int, int]:

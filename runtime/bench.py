@@ -18,6 +18,7 @@ from .images import load_photo
 from .session import Bundle, Graph, Tensors
 
 SLOW_SECONDS: Final = 0.1  # graphs slower than this are run fewer times
+_CONTROL: Final = ("If", "Loop")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def profile_operators(
     times: dict[str, dict[str, list[float]]] = {}
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            if event["args"]["op_name"] in _CONTROL:
+                continue  # the nodes that it ran are told one by one
             nodes = times.setdefault(event["args"]["op_name"], {})
             nodes.setdefault(event["name"], []).append(event["dur"] / 1e3)
     sums = {operator: sum(median(runs[2:]) for runs in nodes.values()) for operator, nodes in times.items()}

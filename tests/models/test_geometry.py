@@ -5,6 +5,8 @@ import pytest
 import torch
 from vivant.models.anchors import FACE
 from vivant.models.geometry import (
+    assigned,
+    assigned_raster,
     fit_affine,
     geometry_baseline,
     landmark_flow,
@@ -40,6 +42,25 @@ def test_soft_assignment_is_the_softmax_of_squared_distances(points: torch.Tenso
     for row, (x, y) in enumerate(grid.tolist()):
         weights = [np.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * sigma**2)) for a, b in points[0].tolist()]
         np.testing.assert_allclose(got[row], np.array(weights) / sum(weights), atol=2e-5)
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_a_raster_is_assigned_row_by_column_as_it_is_point_by_point(people: int) -> None:
+    random = np.random.default_rng(people)
+    anchors = torch.from_numpy(random.uniform(-0.8, 0.8, (people, 60, 2)).astype(np.float32))
+    values = torch.from_numpy(random.normal(size=(people, 60, 4)).astype(np.float32))
+    expected = assigned(pixel_grid(24), anchors, values, 0.1).unflatten(2, (24, 24))
+    torch.testing.assert_close(assigned_raster(24, anchors, values, 0.1), expected, atol=2e-5, rtol=0)
+
+
+def test_far_from_all_anchors_a_raster_has_a_mean_of_their_values() -> None:
+    anchors = torch.tensor([[[-0.9, -0.9], [-0.8, -0.9]]])
+    values = torch.tensor([[[1.0], [3.0]]], requires_grad=True)
+    got = assigned_raster(32, anchors, values, 0.02)
+    assert ((got > 0.9999) & (got < 3.0001)).all()
+    torch.testing.assert_close(got[..., -8:, -8:], torch.full((1, 1, 8, 8), 2.0))
+    got.sum().backward()
+    assert torch.isfinite(values.grad if values.grad is not None else torch.tensor(torch.nan)).all()
 
 
 def test_affine_fit_equals_least_squares(points: torch.Tensor) -> None:
