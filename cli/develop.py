@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from ..runtime.bench import Timing, bench
-from .animate import SAMPLE
+from .animate import SAMPLE, PrecisionChoice
 from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, out, progress_bar, say
 from .extras import needing_extra
 
@@ -111,10 +111,13 @@ def evaluate_command(
     frame_step: Annotated[
         int | None, typer.Option(min=1, help="Compare every n-th frame.", show_default="12 frames of each clip")
     ] = None,
+    precision: Annotated[
+        PrecisionChoice, typer.Option(help="Of the student's frames; auto is int8 where the bundle has it.")
+    ] = PrecisionChoice.fp32,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
     """Measure self- and cross-reenactment against standing still and against geometry alone."""
     with needing_extra("train"):
         from ..training.evaluate import evaluate, heldout_videos
-    evaluate(bundle_folder, videos or heldout_videos(), output, size=size, frame_step=frame_step)
+    evaluate(bundle_folder, videos or heldout_videos(), output, size=size, frame_step=frame_step, precision=precision)
     say((output / "report.md").read_text(encoding="utf-8"))

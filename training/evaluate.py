@@ -63,6 +63,7 @@ def evaluate(
     methods: Sequence[str | Method] = METHODS,
     size: int = 256,
     frame_step: int | None = None,
+    precision: str = "fp32",
 ) -> Evaluation:
     """Evaluates methods on clips and writes ``report.json``, ``report.md``, ``sheet_self.png`` and ``sheet_cross.png``.
 
@@ -73,9 +74,10 @@ def evaluate(
         methods: names of `METHODS`, or objects that follow the `Method` protocol (a checkpoint in torch, say).
         size: side of the compared square, pixels.
         frame_step: every which frame is a target; None spreads `TARGETS` over each clip.
+        precision: of the student's frames, see `Bundle`.
 
     Raises:
-        BundleError: the bundle cannot be used.
+        BundleError: the bundle cannot be used, or has no graph of this precision.
         OutputError: the report cannot be written.
         ValueError: there is no method of that name, or two share one.
         VideoError: none of the clips can be evaluated.
@@ -84,7 +86,7 @@ def evaluate(
     check_writable(output)
     output.mkdir(exist_ok=True)
     # One thread a graph: the pool keeps all processors busy.
-    graphs = Bundle(bundle, threads=1)
+    graphs = Bundle(bundle, threads=1, precision=precision)
     made = [make_method(method, graphs) if isinstance(method, str) else method for method in methods]
     names = tuple(method.name for method in made)
     if len(set(names)) < len(names):
@@ -109,7 +111,7 @@ def evaluate(
         ]
     seconds = time.perf_counter() - started
     label = f"{graphs.manifest.name} {graphs.manifest.version}"
-    evaluation = Evaluation(label, names, size, frame_step, results, cross, skipped, seconds)
+    evaluation = Evaluation(label, precision, names, size, frame_step, results, cross, skipped, seconds)
     write_report(evaluation, output)
     write_self_sheet(results, names, output / "sheet_self.png")
     if cross:

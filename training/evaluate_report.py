@@ -28,6 +28,7 @@ class Evaluation:
 
     Attributes:
         bundle: name and version of the bundle whose tracker was used (and whose student, if it took part).
+        precision: of the student's frames.
         methods: names, in the order of the report's columns.
         size: side of the compared square, pixels.
         frame_step: every which frame was a target; None: a fixed number spread over each clip.
@@ -37,6 +38,7 @@ class Evaluation:
     """
 
     bundle: str
+    precision: str
     methods: tuple[str, ...]
     size: int
     frame_step: int | None
@@ -142,6 +144,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "bundle": evaluation.bundle,
+        "precision": evaluation.precision,
         "methods": list(evaluation.methods),
         "size": evaluation.size,
         "frame_step": evaluation.frame_step,
@@ -196,7 +199,8 @@ def as_markdown(evaluation: Evaluation) -> str:
     step = f"every {evaluation.frame_step}. frame" if evaluation.frame_step else "frames spread over each clip"
     parts = [
         "# Evaluation",
-        f"Bundle {evaluation.bundle}; squares of {evaluation.size} pixels; {step}; {evaluation.seconds:.0f} s.",
+        f"Bundle {evaluation.bundle}, {evaluation.precision}; squares of {evaluation.size} pixels; {step}; "
+        f"{evaluation.seconds:.0f} s.",
     ]
     for title, clips in (("still", still), ("moving", moving)):
         if clips:

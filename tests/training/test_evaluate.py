@@ -101,12 +101,13 @@ def test_true_frames_are_perfect_and_standing_still_is_not(
 def test_report_of_all_methods(clips: dict[str, Path], tmp_path: Path) -> None:
     generated = clips["rest"].with_name("v_express__x.mp4")
     generated.write_bytes(clips["rest"].read_bytes())
-    evaluation = evaluate(BUNDLED, [clips["rest"], generated, clips["pan"]], tmp_path / "out")
+    evaluation = evaluate(BUNDLED, [clips["rest"], generated, clips["pan"]], tmp_path / "out", precision="int8")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "report.json", "report.md", "sheet_cross.png", "sheet_self.png",
     ]  # fmt: skip
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["methods"] == ["still", "geometry", "ours"]
+    assert report["precision"] == "int8" and ", int8;" in (tmp_path / "out" / "report.md").read_text()
     assert list(report["skipped"]) == ["v_express__x.mp4"]
     assert report["still_camera"]["still"]["l1"] < 0.01  # nothing moves in that clip
     assert report["still_camera"]["geometry"]["landmarks"] < 1.5
