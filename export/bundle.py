@@ -135,7 +135,7 @@ class _Assembly:
         if self.options.size is not None:
             for name in SIZED:
                 models[name] = fix_sizes(models[name], render_sizes(self.options.size))
-        portable = models["render"]  # as torch writes it: variants are made of it
+        portable = models["render"]  # int8 is made of it, before it is rewritten
         fill_channels(portable)  # hosts that know no variants may run it on WebGPU all the same
         models["render"] = rewrite_for_cpu(portable)
         entries = {name: self._graph(name, models[name], Variant("wasm", "fp32")) for name in GRAPHS}

@@ -1,7 +1,8 @@
 /**
- * Times one graph in onnxruntime-web's WebAssembly under Node. What it needs comes as JSON on standard input:
+ * Times graphs in onnxruntime-web's WebAssembly under Node. What it needs comes as JSON on standard input:
  * { runtime, threads, runs, jobs: [{ name, graph, feeds: { name: [file, dtype, dims] } }] }; it prints JSON:
- * [{ name, wallMs, cpuMs }], medians after two runs that do not count. Time of the CPU tells more on a busy machine.
+ * [{ name, wallMs, cpuMs }], medians after two runs that do not count. The graphs take turns, so that what else the
+ * machine does slows all of them. Time of the CPU tells more on a busy machine.
  */
 
 import { readFileSync } from "node:fs";
@@ -20,13 +21,14 @@ function tensorOf([file, dtype, dims]) {
   return new ort.Tensor(dtype, new ARRAYS[dtype](buffer.slice(byteOffset, byteOffset + byteLength)), dims);
 }
 
-const results = [];
+const graphs = [];
 for (const { name, graph, feeds } of jobs) {
   const session = await ort.InferenceSession.create(readFileSync(graph), { executionProviders: ["wasm"], logSeverityLevel: 3 });
   const tensors = Object.fromEntries(Object.entries(feeds).map(([key, told]) => [key, tensorOf(told)]));
-  const wall = [];
-  const cpu = [];
-  for (let i = 0; i < runs + 2; i++) {
+  graphs.push({ name, session, tensors, wall: [], cpu: [] });
+}
+for (let i = 0; i < runs + 2; i++) {
+  for (const { session, tensors, wall, cpu } of graphs) {
     const before = process.cpuUsage();
     const begun = performance.now();
     await session.run(tensors);
@@ -34,8 +36,6 @@ for (const { name, graph, feeds } of jobs) {
     const { user, system } = process.cpuUsage(before);
     cpu.push((user + system) / 1000);
   }
-  results.push({ name, wallMs: median(wall.slice(2)), cpuMs: median(cpu.slice(2)) });
-  await session.release();
 }
-console.log(JSON.stringify(results));
+console.log(JSON.stringify(graphs.map(({ name, wall, cpu }) => ({ name, wallMs: median(wall.slice(2)), cpuMs: median(cpu.slice(2)) }))));
 process.exit(0); // its threads would keep it alive

@@ -29,7 +29,7 @@ class WasmTiming:
 
 
 def time_in_wasm(
-    graphs: Mapping[str, tuple[bytes, Mapping[str, np.ndarray]]], threads: int = 1, runs: int = 15
+    graphs: Mapping[str, tuple[bytes, Mapping[str, np.ndarray]]], threads: int = 1, runs: int = 25
 ) -> dict[str, WasmTiming]:
     """Times graphs.
 
