@@ -47,8 +47,8 @@ class _Writer:
 def spell_out_resizes(model: onnx.ModelProto) -> None:
     """Replace bilinear Resizes that make a raster of known size twice or four times as large. Changes the model.
 
-    Where the size of the result is known only at run time, an `If` looks whether it is twice that of the raster, and
-    Resize makes all others.
+    Where a square raster becomes a square whose size is known only at run time, an `If` looks whether it is twice the
+    raster's, and Resize makes all others.
     """
     inferred = shape_inference.infer_shapes(model, data_prop=True).graph
     values = (*inferred.value_info, *inferred.input, *inferred.output)
@@ -61,11 +61,12 @@ def spell_out_resizes(model: onnx.ModelProto) -> None:
             nodes.append(node)
             continue
         writer = _Writer(model, f"{node.name or 'Resize'}_{number}")
+        told = len(node.input) > _SIZES and node.input[_SIZES] not in fixed  # at run time
         if (factor := _factor(before, after)) in _FACTORS:
             rows = _enlarge(writer, node.input[0], before, factor)
             writer.add("Reshape", rows, writer.constant(after), output=node.output[0])
             nodes += writer.nodes
-        elif not all(after) and len(node.input) > _SIZES and node.input[_SIZES] not in fixed:
+        elif told and not all(after) and before[_ROWS] == before[_COLUMNS]:
             nodes += _twice_or_resize(writer, node, before)
         else:
             nodes.append(node)
