@@ -47,3 +47,4 @@ addEventListener("message", ({ data }: MessageEvent<CrewOrder>) => {
       answer({ kind: "failed", job: data.kind === "render" ? data.job : null, message });
     });
 });
+answer({ kind: "loaded" });

@@ -20,6 +20,8 @@ export type CrewOrder =
   | { readonly kind: "render"; readonly job: number; readonly portrait: number; readonly target: Float32Array };
 
 export type CrewAnswer =
+  /** Unasked, once it can be asked. */
+  | { readonly kind: "loaded" }
   | { readonly kind: "started" }
   | { readonly kind: "rendered"; readonly job: number; readonly rendering: Rendering }
   /** job: null if what failed was no frame. */

@@ -14,6 +14,11 @@ interface Pending {
   readonly reject: (error: EngineError) => void;
 }
 
+interface Settle {
+  readonly resolve: () => void;
+  readonly reject: (error: EngineError) => void;
+}
+
 export class Crew implements Renderer {
   readonly #members: readonly Member[];
 
@@ -23,9 +28,16 @@ export class Crew implements Renderer {
 
   /** Workers that are ready to render. Throws EngineError `engine-failed` if one cannot start. */
   static async of(lanes: number, start: CrewStart): Promise<Crew> {
-    const crew = new Crew(Array.from({ length: lanes }, () => new Member()));
+    const members: Member[] = [];
+    const crew = new Crew(members);
     try {
-      await Promise.all(crew.#members.map((member) => member.start(start)));
+      for (let i = 0; i < lanes; i++) {
+        const member = new Member();
+        members.push(member);
+        // Firefox, once in ten or twenty times, never starts two workers of a worker that load their scripts at once.
+        await member.loaded;
+      }
+      await Promise.all(members.map((member) => member.start(start)));
     } catch (error) {
       crew.dispose();
       throw error;
@@ -67,11 +79,19 @@ class Member {
   readonly #pending = new Map<number, Pending>();
   #next = 0;
   #failed: EngineError | null = null;
-  #started: { resolve: () => void; reject: (error: EngineError) => void } | null = null;
+  #started: Settle | null = null;
+  #loaded: Settle | null = null;
+  /** Once its script runs. */
+  readonly loaded = new Promise<void>((resolve, reject) => {
+    this.#loaded = { resolve, reject };
+  });
 
   constructor() {
+    this.loaded.catch(() => undefined); // whoever waits is told
     this.#worker.onmessage = ({ data }: MessageEvent<CrewAnswer>) => {
       switch (data.kind) {
+        case "loaded":
+          return this.#loaded?.resolve();
         case "started":
           return this.#started?.resolve();
         case "rendered":
@@ -129,6 +149,7 @@ class Member {
   /** Whatever was and will be asked of it fails. */
   #fail(message: string): void {
     this.#failed = new EngineError("engine-failed", message);
+    this.#loaded?.reject(this.#failed);
     this.#started?.reject(this.#failed);
     for (const { reject } of this.#pending.values()) reject(this.#failed);
     this.#pending.clear();

@@ -42,9 +42,21 @@ beforeEach(() => {
 });
 afterEach(() => void vi.unstubAllGlobals());
 
+/** The two workers of a crew, once both are told to start. */
+async function twoLoaded(): Promise<[FakeWorker, FakeWorker]> {
+  for (let i = 0; i < 2; i++) {
+    expect(FakeWorker.made).toHaveLength(i + 1);
+    expect(FakeWorker.made[i]?.orders).toEqual([]);
+    FakeWorker.made[i]?.answer({ kind: "loaded" });
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  for (const { orders } of FakeWorker.made) expect(orders.map(({ kind }) => kind)).toEqual(["start"]);
+  return FakeWorker.made as [FakeWorker, FakeWorker];
+}
+
 async function crewOfTwo(): Promise<[Crew, FakeWorker, FakeWorker]> {
   const coming = Crew.of(2, START);
-  const [a, b] = FakeWorker.made as [FakeWorker, FakeWorker];
+  const [a, b] = await twoLoaded();
   for (const worker of [a, b]) worker.answer({ kind: "started" });
   return [await coming, a, b];
 }
@@ -94,10 +106,19 @@ describe("workers that render", () => {
 
   test("one that cannot start ends them all", async () => {
     const coming = Crew.of(2, START);
-    const [a, b] = FakeWorker.made as [FakeWorker, FakeWorker];
+    const [a, b] = await twoLoaded();
     a.answer({ kind: "started" });
     b.answer({ kind: "failed", job: null, message: "no model" });
     await expect(coming).rejects.toMatchObject({ code: "engine-failed", message: "no model" });
     expect([a.ended, b.ended]).toEqual([true, true]);
+  });
+
+  test("one whose script cannot be loaded ends them all, and no further one is made", async () => {
+    const coming = Crew.of(2, START);
+    const [a] = FakeWorker.made as [FakeWorker];
+    a.onerror?.({ message: "" });
+    await expect(coming).rejects.toMatchObject({ message: "A worker that renders could not be started." });
+    expect(FakeWorker.made).toEqual([a]);
+    expect(a.ended).toBe(true);
   });
 });

@@ -7,7 +7,7 @@ import { SITE } from "./browser";
 
 const FIREFOX = process.env["FIREFOX"] ?? ["/usr/bin/firefox-esr", "/usr/bin/firefox"].find((path) => existsSync(path)) ?? "";
 
-// Once, of some twenty times, no portrait came up and nobody knows why; Firefox has its moods in tests/engine, too.
+// WebDriver BiDi is young: in tests/engine, too, Firefox may be started twice.
 test.describe.configure({ retries: 1 });
 
 test("a sample comes alive in Firefox, follows a preset, and is saved with its marks", async () => {
