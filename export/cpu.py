@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 
-from .surgery import replace_nodes
+from .surgery import replace_nodes, rewritten
 from .upsampling import spell_out_resizes
 
 _ZERO = "cpu_zero"
@@ -18,12 +18,7 @@ def rewrite_for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
     Resize by two or four (see `spell_out_resizes`) takes twice to three times as long as sums; Clip, and a Relu that no
     convolution takes in, twice as long as Max and Min.
     """
-    rewritten = onnx.ModelProto()
-    rewritten.CopyFrom(model)
-    _bound_by_max_and_min(rewritten)
-    spell_out_resizes(rewritten)
-    onnx.checker.check_model(rewritten, full_check=True)
-    return rewritten
+    return rewritten(model, _bound_by_max_and_min, spell_out_resizes)
 
 
 def _bound_by_max_and_min(model: onnx.ModelProto) -> None:
@@ -59,6 +54,7 @@ def _taken_in(relu: NodeProto, made: dict[str, NodeProto], quantized: set[str]) 
     """Whether ONNX Runtime makes a Relu part of a convolution, of one and the addition after it, or of a rounding to
     8 bits, which has no levels below 0."""
     source = made.get(relu.input[0])
-    before = [] if source is None else [source, *(made[name] for name in source.input if name in made)]
-    sums = before[:1] if source is None or source.op_type != "Add" else before
-    return relu.output[0] in quantized or any(node.op_type == "Conv" for node in sums)
+    if source is None or relu.output[0] in quantized:
+        return relu.output[0] in quantized
+    summed = [made[name] for name in source.input if name in made] if source.op_type == "Add" else []
+    return any(node.op_type == "Conv" for node in (source, *summed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -38,6 +38,20 @@ def _restored(node: onnx.NodeProto, inputs: Sequence[np.ndarray]) -> np.ndarray:
             return inputs[0] * inputs[1]
         case _:
             return inputs[0].reshape(inputs[1])
+
+
+def rewritten(model: onnx.ModelProto, *rewrites: Callable[[onnx.ModelProto], None]) -> onnx.ModelProto:
+    """A copy of a checked graph after rewrites that change what they are given; checked again.
+
+    Raises:
+        onnx.checker.ValidationError: the rewrites left no valid graph.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for rewrite in rewrites:
+        rewrite(copy)
+    onnx.checker.check_model(copy, full_check=True)
+    return copy
 
 
 def put_constants(model: onnx.ModelProto, constants: Mapping[str, np.ndarray]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from .surgery import constants_of, replace_nodes
+from .surgery import constants_of, replace_nodes, rewritten
 
 BOOL = TensorProto.BOOL
 _VECTOR = 4  # channels that a shader reads at once
@@ -14,12 +14,7 @@ _VECTOR = 4  # channels that a shader reads at once
 
 def rewrite_for_webgpu(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of a checked graph that computes the same with operators that WebGPU has, and has right."""
-    rewritten = onnx.ModelProto()
-    rewritten.CopyFrom(model)
-    _compare_without_booleans(rewritten)
-    fill_channels(rewritten)
-    onnx.checker.check_model(rewritten, full_check=True)
-    return rewritten
+    return rewritten(model, _compare_without_booleans, fill_channels)
 
 
 def _compare_without_booleans(model: onnx.ModelProto) -> None:

@@ -9,13 +9,8 @@ import { EngineError } from "../engine/types";
 import type { CrewAnswer, CrewOrder, CrewStart } from "./crew-orders";
 import type { Renderer, Rendering, Values } from "./renderer";
 
-interface Pending {
-  readonly resolve: (rendering: Rendering) => void;
-  readonly reject: (error: EngineError) => void;
-}
-
-interface Settle {
-  readonly resolve: () => void;
+interface Settle<T> {
+  readonly resolve: (value: T) => void;
   readonly reject: (error: EngineError) => void;
 }
 
@@ -76,11 +71,11 @@ export class Crew implements Renderer {
 /** One worker. */
 class Member {
   readonly #worker = new Worker(new URL("./crew-member.ts", import.meta.url), { type: "module", name: "vivant-render" });
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, Settle<Rendering>>();
   #next = 0;
   #failed: EngineError | null = null;
-  #started: Settle | null = null;
-  #loaded: Settle | null = null;
+  #started: Settle<void> | null = null;
+  #loaded: Settle<void> | null = null;
   /** Once its script runs. */
   readonly loaded = new Promise<void>((resolve, reject) => {
     this.#loaded = { resolve, reject };
@@ -140,7 +135,7 @@ class Member {
     this.#fail("The worker that renders was ended.");
   }
 
-  #take(job: number): Pending | undefined {
+  #take(job: number): Settle<Rendering> | undefined {
     const pending = this.#pending.get(job);
     this.#pending.delete(job);
     return pending;

@@ -7,9 +7,6 @@ import { SITE } from "./browser";
 
 const FIREFOX = process.env["FIREFOX"] ?? ["/usr/bin/firefox-esr", "/usr/bin/firefox"].find((path) => existsSync(path)) ?? "";
 
-// WebDriver BiDi is young: in tests/engine, too, Firefox may be started twice.
-test.describe.configure({ retries: 1 });
-
 test("a sample comes alive in Firefox, follows a preset, and is saved with its marks", async () => {
   test.skip(FIREFOX === "", "there is no Firefox here");
   const browser = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
