@@ -33,6 +33,7 @@ from .options import MAX_PHOTOS, ExportOptions, Variant
 from .quantize import Search, search_layers
 from .signatures import TOLERANCES
 from .storage import store_compactly
+from .surgery import rewritten
 from .tracker import build_tracker_graphs, round_tracker
 from .watermark_graphs import build_watermark_graphs
 from .webgpu import fill_channels, rewrite_for_webgpu
@@ -136,8 +137,8 @@ class _Assembly:
             for name in SIZED:
                 models[name] = fix_sizes(models[name], render_sizes(self.options.size))
         portable = models["render"]  # int8 is made of it, before it is rewritten
-        fill_channels(portable)  # hosts that know no variants may run it on WebGPU all the same
-        models["render"] = rewrite_for_cpu(portable)
+        # Hosts that know no variants may run it on WebGPU all the same.
+        models["render"] = rewrite_for_cpu(rewritten(portable, fill_channels))
         entries = {name: self._graph(name, models[name], Variant("wasm", "fp32")) for name in GRAPHS}
         presets = {
             path.stem: write_file(self.folder, f"presets/{path.name}", path.read_bytes())

@@ -7,29 +7,33 @@ that does not fit is left out, and the search goes on.
 
 from __future__ import annotations
 
-import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, create_calibrator
+from onnx import NodeProto, helper
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from .activation_ranges import measure_ranges
 from .cost import convolution_macs
 from .frames import Frame
 from .quality import Loss, measure_loss, render_all
-from .surgery import widen_weights
+from .surgery import replace_nodes, widen_weights
 
-FEWEST_MACS: Final = 1_000_000  # below, converting to int8 and back costs more than the convolution
+FEWEST_MACS: Final = 300_000  # what smaller layers save cannot be measured
 STEPS: Final = 6  # of the bisection: enough for 64 layers
 # These layers stay fp32: their rounding would go straight into the picture, in steps that two processors which round
 # differently do not take at the same places. Of the refiner it is the last block at 32 x 32, too: with it in int8, two
-# of thirty frames of a clip differed in more than a thousandth of their pixels.
-KEPT: Final = ("/head/", "/refiner/mix1/")
+# of thirty frames of a clip differed in more than a thousandth of their pixels; and the small layers on the way there.
+KEPT: Final = ("/head/", "/refiner/mix1/", "/refiner/up")
+# Where a ReLU follows, half of the sums lie below 0, at random. WebAssembly rounds sums to bytes one by one, with a
+# branch at the least and one at the largest, and the processor would guess every other one wrong. So the range reaches
+# below 0 by this share of the largest number, where few sums lie beyond, and the ReLU is a Clip of many bytes at once.
+BELOW_ZERO: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,12 @@ class Quantizer:
         self.model.CopyFrom(model)
         widen_weights(self.model)
         self.macs = convolution_macs(self.model)
-        self._rectified = _rectified(self.model)
-        self._ranges = _ranges(self.model, frames)
+        self._relus = _relus(self.model)
+        ranges = measure_ranges(self.model, frames)
+        for before, after in self._relus.items():
+            high = ranges[after][1]
+            ranges[before] = ranges[after] = (-BELOW_ZERO * high, high)
+        self._ranges = TensorsData(CalibrationMethod.MinMax, dict(ranges))
 
     def quantize(self, layers: Iterable[str]) -> onnx.ModelProto:
         """The graph with these convolutions in int8."""
@@ -83,8 +91,6 @@ class Quantizer:
         model.CopyFrom(self.model)
         if not (names := list(layers)):
             return model  # to the quantizer, no names mean all nodes
-        # A ReLU that follows becomes part of its convolution: the numbers below 0 then cost no levels.
-        names += [self._rectified[name] for name in names if name in self._rectified]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             quantizer = QDQQuantizer(
@@ -96,7 +102,7 @@ class Quantizer:
                 tensors_range=self._ranges,
                 nodes_to_quantize=names,
                 nodes_to_exclude=[],
-                op_types_to_quantize=["Conv", "Relu"],
+                op_types_to_quantize=["Conv"],
                 extra_options={},
             )
             quantizer.quantize_model()
@@ -106,6 +112,7 @@ class Quantizer:
         own = [opset for opset in quantized.opset_import if opset.domain == ""]
         del quantized.opset_import[:]
         quantized.opset_import.extend(own)
+        _rectify_bytes(quantized, self._relus)
         return quantized
 
 
@@ -180,34 +187,40 @@ def choose_layers(
     return Search(tuple(layers), ordered, tuple(layer.name for layer in chosen), share(chosen), best)
 
 
-class _Reader(CalibrationDataReader):
-    def __init__(self, frames: Sequence[Frame]) -> None:
-        self._left = iter(frames)
+def _relus(model: onnx.ModelProto) -> dict[str, str]:
+    """Outputs of convolutions that are read by a ReLU alone, and that ReLU's."""
+    readers = _readers(model)
+    following = {node.output[0]: readers.get(node.output[0], []) for node in model.graph.node if node.op_type == "Conv"}
+    return {
+        name: after[0].output[0] for name, after in following.items() if [node.op_type for node in after] == ["Relu"]
+    }
 
-    def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override] (None ends it)
-        frame = next(self._left, None)
-        return None if frame is None else frame.feeds
+
+def _rectify_bytes(model: onnx.ModelProto, relus: Mapping[str, str]) -> None:
+    """Replace DequantizeLinear, Relu and QuantizeLinear of one scale by a Clip of bytes: the same numbers.
+
+    Args:
+        relus: names of the tensors before and after each ReLU, which have the same range.
+    """
+    readers = _readers(model)
+    made = {name: node for node in model.graph.node for name in node.output}
+    instead: dict[str, list[NodeProto]] = {}  # nodes by the output of the one whose place they take
+    for after in relus.values():
+        wide = made[made[after].input[0]]
+        rounding = [node for node in readers.get(after, []) if node.op_type == "QuantizeLinear"]
+        if wide.op_type != "DequantizeLinear" or not rounding:
+            continue  # a neighbour is fp32
+        (rounded,), (level, scale, zero) = rounding[0].output, wide.input
+        clip = helper.make_node("Clip", [level, zero], [rounded], made[after].name)
+        again = helper.make_node("DequantizeLinear", [rounded, scale, zero], [after], f"{after}_again")  # fp32 reads it
+        instead |= {rounded: [], after: [clip, again]}
+    replace_nodes(model, [other for node in model.graph.node for other in instead.get(node.output[0], [node])])
 
 
-def _rectified(model: onnx.ModelProto) -> dict[str, str]:
-    """Convolutions whose output goes through a ReLU and nowhere else, and that ReLU."""
-    readers: dict[str, list[onnx.NodeProto]] = {}
+def _readers(model: onnx.ModelProto) -> dict[str, list[NodeProto]]:
+    """The nodes that read each tensor."""
+    readers: dict[str, list[NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
-    following = {n.name: readers.get(n.output[0], []) for n in model.graph.node if n.op_type == "Conv"}
-    return {name: after[0].name for name, after in following.items() if [n.op_type for n in after] == ["Relu"]}
-
-
-def _ranges(model: onnx.ModelProto, frames: Sequence[Frame]) -> Any:
-    """The least and the largest value of every convolution's input and output over the frames."""
-    with tempfile.TemporaryDirectory() as folder:
-        onnx.save(model, Path(folder, "model.onnx"))
-        calibrator = create_calibrator(
-            Path(folder, "model.onnx"),
-            ["Conv", "Relu"],
-            augmented_model_path=str(Path(folder, "augmented.onnx")),
-            calibrate_method=CalibrationMethod.MinMax,
-        )
-        calibrator.collect_data(_Reader(frames))
-        return calibrator.compute_data()
+    return readers

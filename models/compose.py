@@ -119,7 +119,8 @@ def render_doubled(texture: Tensor, maps: Maps) -> Tensor:
     wider = 2.0 * size / doubled
     axis = pixel_axis(maps.flow.shape[-1], texture.device)
     places = torch.cat([maps.flow[:, :1] + axis, maps.flow[:, 1:] + axis.unsqueeze(-1)], 1) * wider
-    # The outermost pixels are repeated beyond: by hand, see `sample_square`.
+    # The outermost pixels are repeated beyond: by hand, see `sample_square`. Not before enlarging, which costs less: in
+    # frames smaller than the maps, pixels of the border would mix places inside and on the bound.
     limit = torch.ones((), device=texture.device) * (1.0 - 1.0 / doubled)
     where = upsample(places, size).clamp(-limit, limit).permute(0, 2, 3, 1)
     warped = F.grid_sample(texture, where, padding_mode="zeros", align_corners=False)

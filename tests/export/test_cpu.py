@@ -9,6 +9,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper, parser
 from torch.nn import functional as F
+from vivant.export.bands import BANDS
 from vivant.export.cost import fix_sizes, render_sizes
 from vivant.export.cpu import rewrite_for_cpu
 from vivant.export.frames import make_frames
@@ -147,6 +148,27 @@ def test_only_a_relu_that_nothing_takes_in_is_replaced() -> None:
     sessions = [ort.InferenceSession(m.SerializeToString()) for m in (model, rewritten)]
     for expected, got in zip(*(session.run(None, {"x": x}) for session in sessions), strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(64, 40), (101, 30), (9, 5)])
+def test_a_large_picture_is_sampled_in_bands(rows: int, columns: int) -> None:
+    """However many rows there are: all of them, each once."""
+    text = "g (float[1,3,H,W] x, float[1,h,w,2] grid) => (float[1,3,h,w] y) { y = GridSample(x, grid) }"
+    model = parser.parse_model(HEADER + text)
+    rewritten = rewrite_for_cpu(model)
+    assert operators(rewritten)["GridSample"] == BANDS
+    random = np.random.default_rng(rows)
+    x = random.normal(size=(1, 3, 50, 70)).astype(np.float32)
+    grid = random.uniform(-1.1, 1.1, (1, rows, columns, 2)).astype(np.float32)
+    np.testing.assert_array_equal(run(rewritten, x=x, grid=grid), run(model, x=x, grid=grid))
+
+
+@pytest.mark.parametrize(("side", "bands"), [(1023, BANDS), (511, 1)])
+def test_a_picture_of_known_size_is_sampled_in_bands_if_it_is_large(side: int, bands: int) -> None:
+    text = (
+        f"g (float[1,3,{side},{side}] x, float[1,64,64,2] grid) => (float[1,3,64,64] y) {{ y = GridSample(x, grid) }}"
+    )
+    assert operators(rewrite_for_cpu(parser.parse_model(HEADER + text)))["GridSample"] == bands
 
 
 def test_the_shipped_render_shows_what_torch_wrote_at_every_size() -> None:

@@ -6,21 +6,35 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from vivant.export import quantize
+from vivant.export.activation_ranges import LEVELS, best_range
 from vivant.export.cost import measure_cost
 from vivant.export.frames import Frame
 from vivant.export.quality import Loss, measure_loss, render_all
-from vivant.export.quantize import FEWEST_MACS, KEPT, Layer, Search, choose_layers, search_layers
+from vivant.export.quantize import (
+    BELOW_ZERO,
+    FEWEST_MACS,
+    KEPT,
+    Layer,
+    Quantizer,
+    Search,
+    choose_layers,
+    search_layers,
+)
 from vivant.export.references import GraphBuilder
+from vivant.export.surgery import constants_of
 
 SIDE = 64
 
 
 @pytest.fixture(scope="module")
 def painter() -> tuple[onnx.ModelProto, list[Frame]]:
-    """A small `render`: three channels in, three convolutions, bytes out; and pictures for it."""
+    """A small `render`: three channels in, three convolutions (one can be passed by), bytes out; and pictures."""
     build = GraphBuilder()
-    x = build.conv("texture", 3, 16)
-    x = build.conv(build.conv(x, 16, 16), 16, 4)
+    first = build.conv("texture", 3, 16)
+    second = build.conv(first, 16, 16)
+    build.nodes.append(onnx.helper.make_node("Add", [first, second], ["sum"], "sum"))
+    x = build.conv("sum", 16, 4)
     reference = build.graph("painter", x, (1, 3, SIDE, SIDE), 4)
     graph = reference.model.graph
     graph.input[0].name = "texture"
@@ -65,6 +79,27 @@ def test_all_layers_become_int8_if_the_picture_may_lose_enough(painter: tuple[on
         )  # per channel
     assert {node.domain for node in model.graph.node} == {""}
     onnx.checker.check_model(model, full_check=True)
+
+
+def test_a_relu_between_int8_layers_is_a_clip_of_bytes(
+    painter: tuple[onnx.ModelProto, list[Frame]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit what DequantizeLinear, Relu and QuantizeLinear compute, for readers in int8 and in fp32."""
+    model, frames = painter
+    quantizer = Quantizer(model, frames)
+    bytewise = quantizer.quantize(quantizer.macs)
+    onnx.checker.check_model(bytewise, full_check=True)
+    monkeypatch.setattr(quantize, "_rectify_bytes", lambda model, relus: None)
+    spelled_out = quantizer.quantize(quantizer.macs)
+    relus, others = ([n.name for n in m.graph.node if n.op_type == "Relu"] for m in (spelled_out, bytewise))
+    (clip,) = [n for n in bytewise.graph.node if n.op_type == "Clip" and n.name != ""]
+    assert set(relus) - set(others) == {clip.name}  # what only fp32 reads keeps its Relu
+    constants = constants_of(bytewise)
+    zero = constants[clip.input[1]]
+    assert zero.dtype == np.uint8 and zero == round(LEVELS * BELOW_ZERO / (1 + BELOW_ZERO))
+    expected, got = (render_all(m.SerializeToString(), frames) for m in (spelled_out, bytewise))
+    np.testing.assert_array_equal(got, expected)
+    assert measure_loss(got, render_all(model.SerializeToString(), frames), frames).whole < 3
 
 
 def test_weights_in_int8_count_as_parameters(painter: tuple[onnx.ModelProto, list[Frame]]) -> None:
@@ -129,3 +164,26 @@ def test_the_whole_frame_may_lose_less_than_a_part() -> None:
 def test_quantising_twice_gives_the_same_bytes(painter: tuple[onnx.ModelProto, list[Frame]], tmp_path: Path) -> None:
     first, second = (chosen_for(painter, 50.0)[0].SerializeToString(deterministic=True) for _ in range(2))
     assert first == second
+
+
+def _error(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Mean squared, of numbers as 8 bits represent them in this range."""
+    step = (high - low) / LEVELS
+    zero = np.rint(-low / step)
+    return float(np.square(values - (np.clip(np.rint(values / step) + zero, 0, LEVELS) - zero) * step).mean())
+
+
+def test_numbers_far_out_do_not_widen_the_steps_of_all_others() -> None:
+    values = np.random.default_rng(1).normal(size=50_000).astype(np.float32)
+    values[:3] = 11.0, 12.0, -10.0
+    low, high = best_range(values)
+    assert -10 < low < -3 and 3 < high < 12
+    assert _error(values, low, high) < 0.95 * _error(values, values.min(), values.max())
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [([0.0, 0.0], (0, 0)), ([2.0, 3.0, 255.0], (0, 255)), ([-255.0, -1.0], (-255, 0))]
+)
+def test_a_range_holds_zero(values: list[float], ends: tuple[float, float]) -> None:
+    """Padding is 0, which must have a level of its own."""
+    assert best_range(np.array(values, np.float32)) == ends

@@ -1,0 +1,78 @@
+"""What the shipped bundle's frame costs, and what int8 gives and takes: limits that a new one may not cross."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from conftest import SAMPLES
+from vivant.export.browser import BrowserError
+from vivant.export.cost import measure_cost, render_sizes
+from vivant.export.frames import make_frames
+from vivant.export.integrity import read_entry
+from vivant.export.roofline import measure_roofline
+from vivant.export.wasm import time_in_wasm
+from vivant.runtime.session import BUNDLED, Bundle
+from vivant.training.evaluate import evaluate, heldout_videos
+from vivant.training.evaluate_methods import BundledStudent
+
+PHOTO = SAMPLES / "astronaut.jpg"
+TRIES = 3  # what else the machine does moves a ratio by two in a hundred
+CLIPS = 3
+
+pytestmark = pytest.mark.skipif(
+    not (BUNDLED / "manifest.json").is_file(), reason="the bundle is not there; `vivant export` makes it"
+)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Bundle:
+    return Bundle(BUNDLED, threads=1)
+
+
+@pytest.fixture(scope="module")
+def renders(shipped: Bundle) -> dict[str, bytes]:
+    """`render` by precision, for processors."""
+    manifest = json.loads((BUNDLED / "manifest.json").read_text())
+    int8 = next(variant for variant in manifest["variants"] if variant["precision"] == "int8")
+    return {name: read_entry(shipped, e) for name, e in (("fp32", manifest["graphs"]["render"]), ("int8", int8))}
+
+
+@pytest.mark.parametrize(("size", "limit"), [(256, 1.0e9), (512, 1.6e9)])
+def test_a_frame_takes_few_multiplications(renders: dict[str, bytes], size: int, limit: float) -> None:
+    model = onnx.load_model_from_string(renders["fp32"])
+    assert 0.3 * limit < measure_cost(model, render_sizes(size)).macs <= limit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [256, 512])
+def test_int8_is_faster_in_webassembly(shipped: Bundle, renders: dict[str, bytes], size: int) -> None:
+    feeds = make_frames(shipped, [PHOTO], size, 1)[0].feeds
+    ratios: list[float] = []
+    while len(ratios) < TRIES and max(ratios, default=0) < 1.4:
+        try:
+            took = time_in_wasm({name: (content, feeds) for name, content in renders.items()})
+        except BrowserError as reason:
+            pytest.skip(str(reason))
+        ratios.append(took["fp32"].wall / took["int8"].wall)
+    assert max(ratios) >= 1.4, ratios
+
+
+@pytest.mark.slow
+def test_convolutions_come_near_to_what_the_machine_can_do(shipped: Bundle, renders: dict[str, bytes]) -> None:
+    feeds = make_frames(shipped, [PHOTO], 256, 1)[0].feeds
+    cost = measure_cost(onnx.load_model_from_string(renders["fp32"]), render_sizes(256))
+    shares = [measure_roofline(renders["fp32"], feeds, cost, threads=1).share for _ in range(TRIES)]
+    assert max(shares) >= 0.6, shares
+
+
+@pytest.mark.slow
+def test_int8_keeps_mouth_and_eyes_of_people_it_was_not_calibrated_on(data_folder: Path, tmp_path: Path) -> None:
+    """On a few of the clips that `vivant evaluate` takes all of."""
+    methods = [BundledStudent(Bundle(BUNDLED, threads=1, precision=name), name) for name in ("fp32", "int8")]
+    found = evaluate(BUNDLED, heldout_videos(data_folder)[:CLIPS], tmp_path / "report", methods).clips
+    assert len(found) == CLIPS
+    for part in ("mouth_l1", "eye_l1"):
+        exact, rounded = (float(np.mean([clip.scores[method.name][part] for clip in found])) for method in methods)
+        assert exact > 0.01 and rounded != exact and rounded <= 1.03 * exact, part
