@@ -58,6 +58,15 @@ export function seek(video: HTMLVideoElement, seconds: number): Promise<void> {
   });
 }
 
+/** Plays on from where the video is. A pause before it has begun is no failure: it is what was asked for last. */
+export async function playOn(video: Pick<HTMLVideoElement, "play">): Promise<void> {
+  try {
+    await video.play();
+  } catch (error) {
+    if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
+  }
+}
+
 /** Times, in seconds, of the frames of a clip: the middle of each, so that rounding never shows a neighbour. */
 export function frameTimes(duration: number, fps: number): number[] {
   const count = Math.max(1, Math.round(duration * fps));

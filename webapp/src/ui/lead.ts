@@ -3,7 +3,7 @@ import type { Engine } from "../engine/types";
 import { CameraError, type CameraProblem, closeCamera, openCamera } from "../media/camera";
 import { Driver } from "../media/driver";
 import { LONGEST_RECORDING, Recording } from "../media/recording";
-import { loadVideo, silentVideo } from "../media/video";
+import { loadVideo, playOn, silentVideo } from "../media/video";
 
 /** Who leads the portrait now, if not a preset. */
 export type Leader =
@@ -61,7 +61,7 @@ export class Lead {
         return;
       }
       video.currentTime = 0;
-      void video.play();
+      void playOn(video);
     });
     await this.#follow({ kind: "video", video, file }, engine);
   }
@@ -81,8 +81,9 @@ export class Lead {
 
   setPlaying(playing: boolean): void {
     const video = this.leader.value?.video;
-    if (playing) void video?.play();
-    else video?.pause();
+    if (video === undefined) return;
+    if (playing) void playOn(video);
+    else video.pause();
   }
 
   startRecording(): void {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { cameraProblem } from "../../src/media/camera";
 import { reducedSize } from "../../src/media/frame-copier";
 import { checkPhoto, filesOf, LARGEST_PHOTO, titleOf } from "../../src/media/photo";
-import { frameTimes } from "../../src/media/video";
+import { frameTimes, playOn } from "../../src/media/video";
 import { decimal, fileSize, megabytes, percent } from "../../src/ui/format";
 import { fileName } from "../../src/ui/save-job";
 
@@ -53,6 +53,12 @@ describe("reducedSize", () => {
 describe("frameTimes", () => {
   test("the middle of every frame", () => expect(frameTimes(0.12, 25)).toEqual([0.02, 0.06, 0.1]));
   test("at least one", () => expect(frameTimes(0, 25)).toEqual([0.02]));
+});
+
+test("a video that is paused before it has begun to play on is no failure; any other reason is", async () => {
+  const failing = (name: string) => ({ play: () => Promise.reject(new DOMException("no", name)) });
+  await expect(playOn(failing("AbortError"))).resolves.toBeUndefined();
+  await expect(playOn(failing("NotSupportedError"))).rejects.toThrow(DOMException);
 });
 
 test("numbers are written as the language writes them", () => {
