@@ -31,6 +31,7 @@ CHROMIUM: Final = "/usr/bin/chromium"
 # Chromium's own software GPU: slow, without half precision in shaders, but the same code that places and runs nodes.
 SOFTWARE_GPU: Final = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 PATIENCE_MS: Final = 240_000
+TRIES: Final = 2  # where a page crashes: once in many runs Chromium's renderer dies, whatever the graph
 Provider = Literal["webgpu", "wasm"]
 
 
@@ -131,9 +132,8 @@ class Browser:
         """`placement` of many graphs in one page: for each where its nodes go, or why it cannot be loaded."""
         options = {"logSeverityLevel": 0, "logVerbosityLevel": 1, "freeDimensionOverrides": dict(sizes or {})}
         lines: list[str] = []
-        with _Opened(self, lines) as page:
-            request = {"graphs": [self._server.offer(graph) for graph in graphs], "options": options}
-            failures = self._evaluate(page, "place", request)
+        request = {"graphs": [self._server.offer(graph) for graph in graphs], "options": options}
+        failures = self._ask("place", request, lines)
         starts = [i for i, line in enumerate(lines) if line == "next graph"]
         parts = [lines[a:b] for a, b in itertools.pairwise([*starts, len(lines)])]
         read = [_read_log(part, why) for why, part in zip(failures, parts, strict=True)]
@@ -170,8 +170,7 @@ class Browser:
             "runs": runs,
             "options": options,
         }
-        with _Opened(self) as page:
-            told = self._evaluate(page, "run", request)
+        told = self._ask("run", request)
         outputs = {
             name: np.frombuffer(self._server.taken(info["url"]), info["dtype"]).reshape(info["dims"])
             for name, info in told["outputs"].items()
@@ -180,13 +179,20 @@ class Browser:
 
     def has_half(self) -> bool:
         """Whether the GPU's shaders know half precision (`shader-f16`)."""
-        with _Opened(self) as page:
-            return bool(self._evaluate(page, "hasHalf", {}))
+        return bool(self._ask("hasHalf", {}))
 
-    def _evaluate(self, page: Page, function: str, argument: Mapping[str, Any]) -> Any:
+    def _ask(
+        self, function: str, argument: Mapping[str, Any], lines: list[str] | None = None, tries: int = TRIES
+    ) -> Any:
+        """What a function of a fresh page returns; `lines` takes what it logs."""
         try:
-            return page.evaluate(f"(argument) => host.{function}(argument)", dict(argument))
+            with _Opened(self, lines) as page:
+                return page.evaluate(f"(argument) => host.{function}(argument)", dict(argument))
         except PlaywrightError as error:
+            if tries > 1 and "crashed" in str(error):
+                if lines is not None:
+                    lines.clear()
+                return self._ask(function, argument, lines, tries - 1)
             raise BrowserError(f"onnxruntime-web failed: {_first_line(error)}") from None
         finally:
             self._server.withdraw()

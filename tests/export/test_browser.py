@@ -1,6 +1,7 @@
 """What onnxruntime-web really does in Chromium: where nodes go, and that convolutions come out right."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import onnxruntime as ort
 import pytest
 from conftest import Command
 from onnx import numpy_helper, parser
-from vivant.export.browser import CHROMIUM, RUNTIME, Browser, BrowserError
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page
+from vivant.export.browser import CHROMIUM, RUNTIME, TRIES, Browser, BrowserError, _Opened
 from vivant.export.references import make_unet
 from vivant.export.rules import check_rules, predict_fallbacks
 from vivant.export.storage import store_compactly
@@ -115,6 +118,31 @@ def test_graphs_that_the_browser_cannot_load_are_told_by_a_sentence(browser: Bro
         browser.placement(b"no graph")
     with pytest.raises(BrowserError, match="onnxruntime-web failed"):
         browser.run(b"no graph", {}, "wasm")
+
+
+@pytest.mark.parametrize("crashes", [1, 2])
+def test_a_page_that_crashes_is_opened_once_more(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, crashes: int
+) -> None:
+    opened: list[Page] = []
+    enter = _Opened.__enter__
+
+    def crashing(self: _Opened) -> Page:
+        opened.append(enter(self))
+        if len(opened) <= crashes:
+            with suppress(PlaywrightError):
+                opened[-1].goto("chrome://crash")
+        return opened[-1]
+
+    monkeypatch.setattr(_Opened, "__enter__", crashing)
+    content = make_unet("small", 8, 32).model.SerializeToString()
+    if crashes < TRIES:
+        placed = browser.placement(content)
+        assert placed.gpu > 0 and not placed.cpu
+    else:
+        with pytest.raises(BrowserError, match="crashed"):
+            browser.placement(content)
+    assert len(opened) == TRIES
 
 
 def test_missing_parts_are_named(tmp_path: Path) -> None:
