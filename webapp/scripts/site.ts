@@ -28,7 +28,7 @@ export function siteHeaders(): Record<string, string> {
 
 /** Serves or copies the models' bundle into `bundle/` and ONNX Runtime's WebAssembly into `ort/`. */
 export function modelsAndRuntime(): Plugin {
-  let output = "";
+  let output: string | null = null;
   const folders: readonly (readonly [string, string, (name: string) => boolean])[] = [
     ["bundle", BUNDLE, () => true],
     ["ort", RUNTIME, (name) => RUNTIME_FILE.test(name)],
@@ -48,12 +48,13 @@ export function modelsAndRuntime(): Plugin {
   return {
     name: "vivant:models-and-runtime",
     configResolved(config) {
-      output = resolve(config.root, config.build.outDir);
+      if (config.command === "build") output = resolve(config.root, config.build.outDir);
     },
     configureServer(server) {
       server.middlewares.use(serve);
     },
     closeBundle() {
+      if (output === null) return; // a server that closes, of a page or of tests, has made nothing
       if (!existsSync(join(BUNDLE, "manifest.json"))) throw new Error(`${BUNDLE} holds no bundle.`);
       for (const [name, folder, wanted] of folders) {
         mkdirSync(join(output, name), { recursive: true });
