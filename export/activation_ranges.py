@@ -26,6 +26,9 @@ def best_range(values: np.ndarray) -> Range:
     """The range, 0 in it, whose 256 levels represent numbers with the least mean squared error.
 
     That is less than all of them where few lie far out: the levels there are worth more to the others.
+
+    Args:
+        values: float32, of any shape, one at least.
     """
     low, high = np.minimum(values.min(), np.float32(0)), np.maximum(values.max(), np.float32(0))
     if low == high:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import onnx
-from onnx import NodeProto, helper, numpy_helper, shape_inference
+from onnx import NodeProto, helper, shape_inference
 
-from .surgery import replace_nodes
+from .surgery import NodeWriter, replace_nodes
 
 BANDS: Final = 8
 _LARGE: Final = 768  # rows of a picture; bands of smaller ones save nothing
@@ -33,27 +32,16 @@ def sample_in_bands(model: onnx.ModelProto) -> None:
 
 
 def _banded(model: onnx.ModelProto, node: NodeProto) -> list[NodeProto]:
-    picture, grid, (output,) = node.input[0], node.input[1], node.output
-    prefix = f"{node.name or output}_bands"
-    count, others = f"{prefix}_count", f"{prefix}_others"
-    for name, number in ((count, BANDS), (others, BANDS - 1)):
-        model.graph.initializer.append(numpy_helper.from_array(np.array([number], np.int64), name))
-
-    def make(operator: str, inputs: list[str], name: str, **attributes: Any) -> NodeProto:
-        return helper.make_node(operator, inputs, [f"{prefix}_{name}"], f"{prefix}_{name}", **attributes)
-
-    grids, bands = ([f"{prefix}_{kind}{i}" for i in range(BANDS)] for kind in ("grid", "sampled"))
-    sizes = [  # the last band takes the rest
-        make("Shape", [grid], "height", start=_ROWS, end=_ROWS + 1),
-        make("Div", [f"{prefix}_height", count], "rows"),
-        make("Expand", [f"{prefix}_rows", others], "first"),
-        make("Mul", [f"{prefix}_rows", others], "sum"),
-        make("Sub", [f"{prefix}_height", f"{prefix}_sum"], "last"),
-        make("Concat", [f"{prefix}_first", f"{prefix}_last"], "sizes", axis=0),
-    ]
-    split = helper.make_node("Split", [grid, f"{prefix}_sizes"], grids, f"{prefix}_split", axis=_ROWS)
-    sampled = [NodeProto.FromString(node.SerializeToString()) for _ in range(BANDS)]
-    for part, own, band in zip(sampled, grids, bands, strict=True):
-        part.name = band
-        part.input[:], part.output[:] = [picture, own], [band]
-    return [*sizes, split, *sampled, helper.make_node("Concat", bands, [output], node.name, axis=_ROWS + 1)]
+    writer = NodeWriter(model, f"{node.name or node.output[0]}_bands")
+    picture, grid = node.input
+    others = writer.constant([BANDS - 1])
+    height = writer.add("Shape", grid, start=_ROWS, end=_ROWS + 1)
+    rows = writer.add("Div", height, writer.constant([BANDS]))
+    last = writer.add("Sub", height, writer.add("Mul", rows, others))  # it takes the rest
+    sizes = writer.add("Concat", writer.add("Expand", rows, others), last, axis=0)
+    grids = [f"{sizes}/{i}" for i in range(BANDS)]
+    writer.nodes.append(helper.make_node("Split", [grid, sizes], grids, f"{sizes}_split", axis=_ROWS))
+    said = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    bands = [writer.add("GridSample", picture, part, **said) for part in grids]
+    writer.add("Concat", *bands, output=node.output[0], axis=_ROWS + 1)
+    return writer.nodes

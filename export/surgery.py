@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Final
+from itertools import count
+from typing import Any, Final
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 # Operators that restore constants from what is stored of them; others have none but computed inputs after `simplify`.
 RESTORING: Final = frozenset({"Cast", "GatherND", "Min", "Mul", "Reshape"})
@@ -38,6 +39,27 @@ def _restored(node: onnx.NodeProto, inputs: Sequence[np.ndarray]) -> np.ndarray:
             return inputs[0] * inputs[1]
         case _:
             return inputs[0].reshape(inputs[1])
+
+
+class NodeWriter:
+    """Nodes and constants that take one node's place, under names that begin with its own."""
+
+    def __init__(self, model: onnx.ModelProto, prefix: str) -> None:
+        self.nodes: list[NodeProto] = []
+        self._model, self._prefix, self._numbers = model, prefix, count()
+
+    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Append a node. Returns the name of its output, which is the node's too."""
+        name = output or f"{self._prefix}/{next(self._numbers)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
+        return name
+
+    def constant(self, value: float | Sequence[int]) -> str:
+        """The name of a float32 number or of whole numbers [n], kept with the model's weights."""
+        array = np.float32(value) if isinstance(value, float) else np.array(value, np.int64)
+        name = f"{self._prefix}/{next(self._numbers)}"
+        self._model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
 
 
 def rewritten(model: onnx.ModelProto, *rewrites: Callable[[onnx.ModelProto], None]) -> onnx.ModelProto:

@@ -7,41 +7,18 @@ many pictures, each with weights of its own, that take turns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 from math import prod
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, helper, numpy_helper, shape_inference
+from onnx import NodeProto, TensorProto, helper, shape_inference
 
-from .surgery import constants_of, replace_nodes
+from .surgery import NodeWriter, constants_of, replace_nodes
 
 _FEWEST: Final = 16_384  # numbers in what is enlarged: for fewer, Resize takes no longer than so many nodes
 _FACTORS: Final = (2, 4)
 _ROWS, _COLUMNS = 2, 3
 _SIZES: Final = 3  # Resize's input
-
-
-class _Writer:
-    """Nodes and constants that take one node's place, under names that begin with its own."""
-
-    def __init__(self, model: onnx.ModelProto, prefix: str) -> None:
-        self.nodes: list[NodeProto] = []
-        self._model, self._prefix, self._numbers = model, prefix, count()
-
-    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        """Append a node. Returns the name of its output, which is the node's too."""
-        name = output or f"{self._prefix}/{next(self._numbers)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
-        return name
-
-    def constant(self, value: float | Sequence[int]) -> str:
-        """The name of a float32 number or of whole numbers [n], kept with the model's weights."""
-        array = np.float32(value) if isinstance(value, float) else np.array(value, np.int64)
-        name = f"{self._prefix}/{next(self._numbers)}"
-        self._model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
-        return name
 
 
 def spell_out_resizes(model: onnx.ModelProto) -> None:
@@ -60,7 +37,7 @@ def spell_out_resizes(model: onnx.ModelProto) -> None:
         if not _is_bilinear(node) or len(before) != 4 or prod(before) < _FEWEST:
             nodes.append(node)
             continue
-        writer = _Writer(model, f"{node.name or 'Resize'}_{number}")
+        writer = NodeWriter(model, f"{node.name or 'Resize'}_{number}")
         told = len(node.input) > _SIZES and node.input[_SIZES] not in fixed  # at run time
         if (factor := _factor(before, after)) in _FACTORS:
             rows = _enlarge(writer, node.input[0], before, factor)
@@ -91,7 +68,7 @@ def _factor(before: Sequence[int], after: Sequence[int]) -> int | None:
     return factor if list(after) == [*before[:2], before[_ROWS] * factor, before[_COLUMNS] * factor] else None
 
 
-def _twice_or_resize(writer: _Writer, node: NodeProto, shape: Sequence[int]) -> list[NodeProto]:
+def _twice_or_resize(writer: NodeWriter, node: NodeProto, shape: Sequence[int]) -> list[NodeProto]:
     """`If` with its condition. Its result has rows that take turns on an axis of their own: a branch that ended with
     Reshape would copy all of it."""
     height = writer.add("Gather", node.input[_SIZES], writer.constant([_ROWS]))
@@ -119,14 +96,14 @@ def _branch(nodes: Sequence[NodeProto], output: str) -> onnx.GraphProto:
     return helper.make_graph(nodes, output, [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)])
 
 
-def _enlarge(writer: _Writer, source: str, shape: Sequence[int], factor: int) -> str:
+def _enlarge(writer: NodeWriter, source: str, shape: Sequence[int], factor: int) -> str:
     """[N, C, H, W] → [N, C, H, factor, factor · W]; columns first, while there are few rows."""
     columns = _taking_turns(writer, source, _COLUMNS, shape[_COLUMNS], factor)
     wide = writer.add("Reshape", columns, writer.constant([*shape[:3], factor * shape[_COLUMNS]]))
     return _taking_turns(writer, wide, _ROWS, shape[_ROWS], factor)
 
 
-def _taking_turns(writer: _Writer, source: str, axis: int, length: int, factor: int) -> str:
+def _taking_turns(writer: NodeWriter, source: str, axis: int, length: int, factor: int) -> str:
     """The `factor` pictures of one direction, on a new axis behind `axis`."""
     along, pads = writer.constant([axis]), [0] * 8
     pads[axis] = pads[axis + 4] = 1
