@@ -1,7 +1,7 @@
 /** The engine as the page sees it: a worker, and what it takes to give another worker the same work. */
 
-import type { Message, RenderedFrame, Started } from "../worker/protocol";
-import { Link } from "./link";
+import type { RenderedFrame, Started } from "../worker/protocol";
+import { Link, type News } from "./link";
 import { Told } from "./told";
 import {
   type AddedPhoto,
@@ -230,24 +230,24 @@ class WorkerEngine implements Engine {
   }
 
   #connect(): Link {
-    const link: Link = new Link((message) => {
-      if (link === this.#link) this.#hear(message);
+    const link: Link = new Link((news) => {
+      if (link === this.#link) this.#hear(news);
     });
     return link;
   }
 
-  #hear(message: Exclude<Message, { kind: "answer" | "failure" }>): void {
+  #hear(news: News): void {
     const { options } = this;
-    switch (message.kind) {
+    switch (news.kind) {
       case "download":
-        return options.onDownload?.(message.progress);
+        return options.onDownload?.(news.progress);
       case "statistics":
-        return options.onStatistics?.(message.statistics);
+        return options.onStatistics?.(news.statistics);
       case "frame":
         this.#link.frameTaken();
-        return options.onFrame(message.frame);
+        return options.onFrame(news.frame);
       case "error":
-        return options.onError?.(new EngineError(message.failure.code, message.failure.message));
+        return options.onError?.(new EngineError(news.failure.code, news.failure.message));
       case "lost":
         this.#recovery = this.#recover();
     }

@@ -1,6 +1,6 @@
-/** The page's end of the line to one worker. */
+/** The page's end of the line to one worker, and to those that render for it. */
 
-import type { CallName, Calls, FrameTaken, Message, Request } from "../worker/protocol";
+import type { CallName, Calls, Message, Notice, Request } from "../worker/protocol";
 import { EngineError } from "./types";
 
 interface Pending {
@@ -8,16 +8,21 @@ interface Pending {
   readonly reject: (error: EngineError) => void;
 }
 
+/** What the worker says that is not for the link itself. */
+export type News = Exclude<Message, { kind: "answer" | "failure" | "crew" }>;
+
 export class Link {
   readonly #worker: Worker;
+  #crew: readonly Worker[] = [];
   readonly #pending = new Map<number, Pending>();
   #next = 0;
   #ended: EngineError | null = null;
 
-  constructor(onMessage: (message: Exclude<Message, { kind: "answer" | "failure" }>) => void) {
+  constructor(onNews: (news: News) => void) {
     this.#worker = new Worker(new URL("../worker/worker.ts", import.meta.url), { type: "module", name: "vivant" });
     this.#worker.onmessage = ({ data }: MessageEvent<Message>) => {
-      if (data.kind !== "answer" && data.kind !== "failure") return onMessage(data);
+      if (data.kind === "crew") return this.#recruit(data.ports);
+      if (data.kind !== "answer" && data.kind !== "failure") return onNews(data);
       const pending = this.#pending.get(data.id);
       this.#pending.delete(data.id);
       if (data.kind === "answer") pending?.resolve(data.value);
@@ -42,14 +47,29 @@ export class Link {
   }
 
   frameTaken(): void {
-    this.#worker.postMessage({ call: "frameTaken" } satisfies FrameTaken);
+    this.#tell({ call: "frameTaken" });
   }
 
-  /** Ends the worker; whatever was asked of it fails with `error`. */
+  /** Ends the workers; whatever was asked of it fails with `error`. */
   end(error: EngineError): void {
     this.#ended = error;
-    this.#worker.terminate();
+    for (const worker of [this.#worker, ...this.#crew]) worker.terminate();
     this.#abandon(error);
+  }
+
+  #recruit(ports: readonly MessagePort[]): void {
+    this.#crew = ports.map((port, member) => {
+      const worker = new Worker(new URL("../worker/crew-member.ts", import.meta.url), { type: "module", name: "vivant-render" });
+      worker.onerror = ({ message }) => {
+        this.#tell({ call: "crewBroke", member, message: message || "A worker that renders could not be started." });
+      };
+      worker.postMessage(port, [port]);
+      return worker;
+    });
+  }
+
+  #tell(notice: Notice): void {
+    this.#worker.postMessage(notice);
   }
 
   #abandon(error: EngineError): void {

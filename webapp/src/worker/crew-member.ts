@@ -9,9 +9,7 @@ import { loadRuntime } from "./runtime";
 const orders = new Queue();
 let renderer: OwnRenderer | null = null;
 
-function answer(message: CrewAnswer, transfer: Transferable[] = []): void {
-  postMessage(message, { transfer });
-}
+type Answer = (message: CrewAnswer, transfer?: Transferable[]) => void;
 
 async function started({ runtime, gpu, manifest, model }: CrewStart): Promise<OwnRenderer> {
   const ort = await loadRuntime(runtime, gpu);
@@ -21,7 +19,8 @@ async function started({ runtime, gpu, manifest, model }: CrewStart): Promise<Ow
   return new OwnRenderer(graphs);
 }
 
-async function carryOut(order: CrewOrder): Promise<void> {
+async function carryOut(order: CrewOrder, answer: Answer): Promise<void> {
+  if (order.kind === "end") return close();
   if (order.kind === "start") {
     renderer = await started(order);
     return answer({ kind: "started" });
@@ -39,12 +38,15 @@ async function carryOut(order: CrewOrder): Promise<void> {
   }
 }
 
-addEventListener("message", ({ data }: MessageEvent<CrewOrder>) => {
-  orders
-    .run(() => carryOut(data))
-    .catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      answer({ kind: "failed", job: data.kind === "render" ? data.job : null, message });
-    });
+/** The page's one message: the port to the worker for which this one renders. */
+addEventListener("message", ({ data: port }: MessageEvent<MessagePort>) => {
+  const answer: Answer = (message, transfer = []) => { port.postMessage(message, { transfer }); };
+  port.onmessage = ({ data }: MessageEvent<CrewOrder>) => {
+    orders
+      .run(() => carryOut(data, answer))
+      .catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        answer({ kind: "failed", job: data.kind === "render" ? data.job : null, message });
+      });
+  };
 });
-answer({ kind: "loaded" });

@@ -6,7 +6,7 @@
  */
 
 import { EngineError } from "../engine/types";
-import type { CrewAnswer, CrewOrder, CrewStart } from "./crew-orders";
+import type { CrewAnswer, CrewOrder, CrewStart, Recruit } from "./crew-orders";
 import type { Renderer, Rendering, Values } from "./renderer";
 
 interface Settle<T> {
@@ -22,16 +22,15 @@ export class Crew implements Renderer {
   }
 
   /** Workers that are ready to render. Throws EngineError `engine-failed` if one cannot start. */
-  static async of(lanes: number, start: CrewStart): Promise<Crew> {
-    const members: Member[] = [];
+  static async of(lanes: number, start: CrewStart, recruit: Recruit): Promise<Crew> {
+    const channels = Array.from({ length: lanes }, () => new MessageChannel());
+    const members = channels.map(({ port1 }) => new Member(port1));
     const crew = new Crew(members);
+    recruit(
+      channels.map(({ port2 }) => port2),
+      (member, message) => members[member]?.broke(message),
+    );
     try {
-      for (let i = 0; i < lanes; i++) {
-        const member = new Member();
-        members.push(member);
-        // Firefox, once in ten or twenty times, never starts two workers of a worker that load their scripts at once.
-        await member.loaded;
-      }
       await Promise.all(members.map((member) => member.start(start)));
     } catch (error) {
       crew.dispose();
@@ -70,34 +69,22 @@ export class Crew implements Renderer {
 
 /** One worker. */
 class Member {
-  readonly #worker = new Worker(new URL("./crew-member.ts", import.meta.url), { type: "module", name: "vivant-render" });
   readonly #pending = new Map<number, Settle<Rendering>>();
   #next = 0;
   #failed: EngineError | null = null;
   #started: Settle<void> | null = null;
-  #loaded: Settle<void> | null = null;
-  /** Once its script runs. */
-  readonly loaded = new Promise<void>((resolve, reject) => {
-    this.#loaded = { resolve, reject };
-  });
 
-  constructor() {
-    this.loaded.catch(() => undefined); // whoever waits is told
-    this.#worker.onmessage = ({ data }: MessageEvent<CrewAnswer>) => {
+  constructor(private readonly port: MessagePort) {
+    port.onmessage = ({ data }: MessageEvent<CrewAnswer>) => {
       switch (data.kind) {
-        case "loaded":
-          return this.#loaded?.resolve();
         case "started":
           return this.#started?.resolve();
         case "rendered":
           return this.#take(data.job)?.resolve(data.rendering);
         case "failed":
-          if (data.job === null) this.#fail(data.message);
+          if (data.job === null) this.broke(data.message);
           else this.#take(data.job)?.reject(new EngineError("engine-failed", data.message));
       }
-    };
-    this.#worker.onerror = (event) => {
-      this.#fail(event.message || "A worker that renders could not be started.");
     };
   }
 
@@ -127,26 +114,25 @@ class Member {
   }
 
   tell(order: CrewOrder): void {
-    this.#worker.postMessage(order);
+    this.port.postMessage(order);
   }
 
   end(): void {
-    this.#worker.terminate();
-    this.#fail("The worker that renders was ended.");
+    this.tell({ kind: "end" });
+    this.broke("The worker that renders was ended.");
+  }
+
+  /** Whatever was and will be asked of it fails. */
+  broke(message: string): void {
+    this.#failed = new EngineError("engine-failed", message);
+    this.#started?.reject(this.#failed);
+    for (const { reject } of this.#pending.values()) reject(this.#failed);
+    this.#pending.clear();
   }
 
   #take(job: number): Settle<Rendering> | undefined {
     const pending = this.#pending.get(job);
     this.#pending.delete(job);
     return pending;
-  }
-
-  /** Whatever was and will be asked of it fails. */
-  #fail(message: string): void {
-    this.#failed = new EngineError("engine-failed", message);
-    this.#loaded?.reject(this.#failed);
-    this.#started?.reject(this.#failed);
-    for (const { reject } of this.#pending.values()) reject(this.#failed);
-    this.#pending.clear();
   }
 }

@@ -80,9 +80,13 @@ export type Message =
   | { readonly kind: "frame"; readonly frame: Frame }
   | { readonly kind: "statistics"; readonly statistics: Statistics }
   | { readonly kind: "error"; readonly failure: Failure }
-  | { readonly kind: "lost" };
+  | { readonly kind: "lost" }
+  /** Wanted: a worker for each of these ports, to render for this one. */
+  | { readonly kind: "crew"; readonly ports: readonly MessagePort[] };
 
-/** The page took a frame: the worker may send the next. */
-export interface FrameTaken {
-  readonly call: "frameTaken";
-}
+/** What the page tells without an answer. */
+export type Notice =
+  /** It took a frame: the worker may send the next. */
+  | { readonly call: "frameTaken" }
+  /** A worker that renders, by its port's place in the list, broke. */
+  | { readonly call: "crewBroke"; readonly member: number; readonly message: string };

@@ -4,7 +4,7 @@ import type { Backend, BackendReport, DownloadProgress } from "../engine/types";
 import { loadFiles, loadJson } from "../offline/store";
 import { benchmark } from "./benchmark";
 import { Crew } from "./crew";
-import type { CrewStart } from "./crew-orders";
+import type { CrewStart, Recruit } from "./crew-orders";
 import { Graphs } from "./graphs";
 import { type BundleFile, filesOf, filesToStart, fitted, type GraphName, GRAPHS, type Manifest, parseManifest } from "./manifest";
 import { OwnRenderer, type Renderer } from "./renderer";
@@ -18,6 +18,7 @@ export interface StartOptions {
   readonly backend: Backend | undefined;
   readonly onDownload: (progress: DownloadProgress) => void;
   readonly onLost: () => void;
+  readonly recruit: Recruit;
 }
 
 export interface Loaded {
@@ -57,7 +58,7 @@ export async function start(options: StartOptions): Promise<Loaded> {
   const [best, ...others] = tried;
   if (!best) throw new Error("no backend was tried");
   for (const { graphs } of others) await graphs.dispose();
-  const renderer = await rendererFor(best, files, { runtime: options.runtime, gpu });
+  const renderer = await rendererFor(best, files, { runtime: options.runtime, gpu }, options.recruit);
   await best.graphs.prepare(GRAPHS.filter((name) => name !== "render" || renderer.lanes === 1));
   if (best.backend === "webgpu") {
     const device = (await ort.env.webgpu.device) as GPUDevice;
@@ -84,12 +85,13 @@ async function rendererFor(
   { graphs, lanes }: Tried,
   files: ReadonlyMap<string, ArrayBuffer>,
   build: Pick<CrewStart, "runtime" | "gpu">,
+  recruit: Recruit,
 ): Promise<Renderer> {
   const { manifest } = graphs;
   const model = files.get(manifest.graphs.render.file);
   if (lanes === 1 || !model) return new OwnRenderer(graphs);
   await graphs.release("render");
-  return Crew.of(lanes, { ...build, manifest, model });
+  return Crew.of(lanes, { ...build, manifest, model }, recruit);
 }
 
 /** `benchmark`, after whose failure nothing is left behind. */

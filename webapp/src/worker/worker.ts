@@ -5,7 +5,7 @@ import { FileJob } from "./file-job";
 import { LATER_GRAPHS } from "./manifest";
 import { FrameReader } from "./picture";
 import { Player } from "./player";
-import type { CallName, Calls, Failure, FrameTaken, Message, Request } from "./protocol";
+import type { CallName, Calls, Failure, Message, Notice, Request } from "./protocol";
 import { Queue } from "./queue";
 import type { References } from "./references";
 import { start } from "./start";
@@ -22,6 +22,7 @@ let player: Player | null = null;
 let job: FileJob | null = null;
 let watermark: Watermark | null = null;
 let lost = false;
+let crewBroke: (member: number, message: string) => void = () => undefined;
 /** Whatever draws a frame or changes what frames depend on. */
 const frames = new Queue();
 const exclusive = frames.run;
@@ -73,6 +74,10 @@ const handlers: Handlers = {
       onLost: () => {
         lost = true;
         send({ kind: "lost" });
+      },
+      recruit: (ports, onBroken) => {
+        crewBroke = onBroken;
+        send({ kind: "crew", ports }, [...ports]);
       },
     });
     studio = new Studio(loaded);
@@ -210,7 +215,8 @@ function transferable(value: unknown): Transferable[] {
   return bitmap ? [bitmap] : [];
 }
 
-addEventListener("message", ({ data }: MessageEvent<Request | FrameTaken>) => {
+addEventListener("message", ({ data }: MessageEvent<Request | Notice>) => {
   if (data.call === "frameTaken") player?.taken();
+  else if (data.call === "crewBroke") crewBroke(data.member, data.message);
   else void answer(data);
 });

@@ -1,63 +1,64 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { Crew } from "../../src/worker/crew";
-import type { CrewAnswer, CrewOrder } from "../../src/worker/crew-orders";
+import type { CrewAnswer, CrewOrder, Recruit } from "../../src/worker/crew-orders";
 import { shippedManifest } from "./bundle";
 
-/** What a worker was told; the test answers in its place. */
-class FakeWorker {
-  static made: FakeWorker[] = [];
+/** The other end of a worker's channel: what the worker was told; the test answers in its place. */
+class Hired {
   readonly orders: CrewOrder[] = [];
-  ended = false;
-  onmessage: ((event: { data: CrewAnswer }) => void) | null = null;
-  onerror: ((event: { message: string }) => void) | null = null;
 
-  constructor() {
-    FakeWorker.made.push(this);
+  constructor(private readonly port: MessagePort) {
+    port.onmessage = ({ data }: MessageEvent<CrewOrder>) => { this.orders.push(data); };
   }
 
-  postMessage(order: CrewOrder): void {
-    this.orders.push(order);
-  }
-
-  terminate(): void {
-    this.ended = true;
-  }
-
-  answer(data: CrewAnswer): void {
-    this.onmessage?.({ data });
+  answer(answer: CrewAnswer): Promise<void> {
+    this.port.postMessage(answer);
+    return heard();
   }
 
   get jobs(): number[] {
     return this.orders.flatMap((order) => (order.kind === "render" ? [order.job] : []));
   }
+
+  get ended(): boolean {
+    return this.orders.some(({ kind }) => kind === "end");
+  }
+
+  close(): void {
+    this.port.close();
+  }
 }
+
+/** Until what was said over the channels has arrived. */
+const heard = () => new Promise<void>((resolve) => setTimeout(resolve, 10));
 
 const START = { runtime: "http://localhost/ort/", gpu: false, manifest: shippedManifest(), model: new ArrayBuffer(1) };
 const TARGET = new Float32Array(3);
 const rendering = (...bytes: number[]) => ({ square: new Uint8ClampedArray(bytes), milliseconds: 1 });
 
-beforeEach(() => {
-  FakeWorker.made = [];
-  vi.stubGlobal("Worker", FakeWorker);
+let hired: Hired[] = [];
+let breakDown: Parameters<Recruit>[1] = () => undefined;
+const recruit: Recruit = (ports, onBroken) => {
+  hired = ports.map((port) => new Hired(port));
+  breakDown = onBroken;
+};
+afterEach(() => {
+  for (const one of hired) one.close();
 });
-afterEach(() => void vi.unstubAllGlobals());
 
-/** The two workers of a crew, once both are told to start. */
-async function twoLoaded(): Promise<[FakeWorker, FakeWorker]> {
-  for (let i = 0; i < 2; i++) {
-    expect(FakeWorker.made).toHaveLength(i + 1);
-    expect(FakeWorker.made[i]?.orders).toEqual([]);
-    FakeWorker.made[i]?.answer({ kind: "loaded" });
-    await new Promise((resolve) => setTimeout(resolve));
-  }
-  for (const { orders } of FakeWorker.made) expect(orders.map(({ kind }) => kind)).toEqual(["start"]);
-  return FakeWorker.made as [FakeWorker, FakeWorker];
+/** A crew that comes, and its two workers, which were told to start. */
+async function twoStarting(): Promise<{ coming: Promise<Crew>; a: Hired; b: Hired }> {
+  const coming = Crew.of(2, START, recruit);
+  coming.catch(() => undefined);
+  await heard();
+  for (const { orders } of hired) expect(orders.map(({ kind }) => kind)).toEqual(["start"]);
+  const [a, b] = hired as [Hired, Hired];
+  return { coming, a, b };
 }
 
-async function crewOfTwo(): Promise<[Crew, FakeWorker, FakeWorker]> {
-  const coming = Crew.of(2, START);
-  const [a, b] = await twoLoaded();
-  for (const worker of [a, b]) worker.answer({ kind: "started" });
+async function crewOfTwo(): Promise<[Crew, Hired, Hired]> {
+  const { coming, a, b } = await twoStarting();
+  for (const one of [a, b]) await one.answer({ kind: "started" });
   return [await coming, a, b];
 }
 
@@ -67,58 +68,60 @@ describe("workers that render", () => {
     expect(crew.lanes).toBe(2);
     const values = { mouth: { data: new Float32Array(1), dims: [1] } };
     await crew.hold(7, values);
-    for (const { orders } of [a, b]) expect(orders.at(-1)).toEqual({ kind: "hold", portrait: 7, values });
     const first = crew.render(7, TARGET);
     const second = crew.render(7, TARGET);
+    await heard();
+    for (const { orders } of [a, b]) expect(orders[1]).toEqual({ kind: "hold", portrait: 7, values });
     expect([a.jobs, b.jobs]).toEqual([[0], [0]]);
-    b.answer({ kind: "rendered", job: 0, rendering: rendering(2) });
+    await b.answer({ kind: "rendered", job: 0, rendering: rendering(2) });
     expect(await second).toEqual(rendering(2));
     void crew.render(7, TARGET).catch(() => undefined);
+    await heard();
     expect([a.jobs, b.jobs]).toEqual([[0], [0, 1]]);
-    a.answer({ kind: "rendered", job: 0, rendering: rendering(1) });
+    await a.answer({ kind: "rendered", job: 0, rendering: rendering(1) });
     expect(await first).toEqual(rendering(1));
   });
 
   test("a frame that fails fails alone", async () => {
     const [crew, a] = await crewOfTwo();
     const failing = crew.render(1, TARGET);
-    a.answer({ kind: "failed", job: 0, message: "no memory" });
+    void a.answer({ kind: "failed", job: 0, message: "no memory" });
     await expect(failing).rejects.toMatchObject({ code: "engine-failed", message: "no memory" });
     const next = crew.render(1, TARGET);
-    a.answer({ kind: "rendered", job: 1, rendering: rendering(4) });
+    await a.answer({ kind: "rendered", job: 1, rendering: rendering(4) });
     expect(await next).toEqual(rendering(4));
   });
 
   test("of a worker that broke, what was asked fails; the others go on", async () => {
     const [crew, a, b] = await crewOfTwo();
     const waiting = crew.render(1, TARGET);
-    a.onerror?.({ message: "out of memory" });
+    breakDown(0, "out of memory");
     await expect(waiting).rejects.toMatchObject({ code: "engine-failed", message: "out of memory" });
     expect(crew.lanes).toBe(1);
     const next = crew.render(1, TARGET);
-    b.answer({ kind: "rendered", job: 0, rendering: rendering(4) });
+    await b.answer({ kind: "rendered", job: 0, rendering: rendering(4) });
     expect(await next).toEqual(rendering(4));
-    b.onerror?.({ message: "out of memory" });
+    breakDown(1, "out of memory");
     await expect(crew.render(1, TARGET)).rejects.toMatchObject({ message: "No worker is left that renders." });
     crew.dispose();
+    await heard();
     expect([a.ended, b.ended]).toEqual([true, true]);
   });
 
   test("one that cannot start ends them all", async () => {
-    const coming = Crew.of(2, START);
-    const [a, b] = await twoLoaded();
-    a.answer({ kind: "started" });
-    b.answer({ kind: "failed", job: null, message: "no model" });
+    const { coming, a, b } = await twoStarting();
+    await a.answer({ kind: "started" });
+    await b.answer({ kind: "failed", job: null, message: "no model" });
     await expect(coming).rejects.toMatchObject({ code: "engine-failed", message: "no model" });
+    await heard();
     expect([a.ended, b.ended]).toEqual([true, true]);
   });
 
-  test("one whose script cannot be loaded ends them all, and no further one is made", async () => {
-    const coming = Crew.of(2, START);
-    const [a] = FakeWorker.made as [FakeWorker];
-    a.onerror?.({ message: "" });
+  test("one whose script cannot be loaded ends them all", async () => {
+    const { coming, a } = await twoStarting();
+    breakDown(1, "A worker that renders could not be started.");
     await expect(coming).rejects.toMatchObject({ message: "A worker that renders could not be started." });
-    expect(FakeWorker.made).toEqual([a]);
+    await heard();
     expect(a.ended).toBe(true);
   });
 });

@@ -7,15 +7,14 @@ import { ASTRONAUT, HARNESS } from "./browser";
 
 const FIREFOX = process.env["FIREFOX"] ?? "/usr/bin/firefox-esr";
 
-// Firefox, not the page, now and then never answers the first message after its start on a busy machine.
-test.describe.configure({ retries: 1, timeout: 90_000 });
+test.describe.configure({ timeout: 90_000 });
 
 test("a photo comes alive in Firefox", async () => {
   test.skip(!existsSync(FIREFOX), `there is no Firefox at ${FIREFOX}`);
   const browser = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
   try {
     const page = await browser.newPage();
-    page.setDefaultTimeout(120_000);
+    page.setDefaultTimeout(60_000);
     await page.goto(HARNESS);
     await page.waitForFunction("'harness' in globalThis");
     const result = await page.evaluate(async (photo) => {
