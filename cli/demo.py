@@ -20,7 +20,14 @@ def demo_command(
     threads: ThreadsOption = None,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Serve the demo: a web page on which photos come alive."""
+    """Serve the demo: a web page on which photos come alive.
+
+    [bold]Examples[/bold]
+
+    vivant demo --open
+
+    vivant demo --host 0.0.0.0 --port 8080               for the network
+    """
     with needing_extra("demo"):
         from ..demo.app import build_app, serve
     serve(build_app(bundle_folder, threads=threads), host, port, open_browser)

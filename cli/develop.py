@@ -30,7 +30,18 @@ def bench_command(
     json_summary: JsonOption = False,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Time every graph on this machine: median milliseconds of one run."""
+    """Time every graph on this machine: median milliseconds of one run.
+
+    [bold]Examples[/bold]
+
+    vivant bench
+
+    vivant bench anna.jpg --threads 4 --runs 50
+
+    vivant bench --full                                  cost, roofline; takes minutes
+
+    vivant bench --full --no-wasm --bundle my-bundle
+    """
     if full:
         _bench_fully(bundle_folder, photo or SAMPLE, threads or [1, 2], wasm, json_summary)
         return
@@ -45,7 +56,8 @@ def bench_command(
 def _bench_fully(folder: Path, photo: Path, threads: list[int], wasm: bool, json_summary: bool) -> None:
     with needing_extra("export"):
         from ..export.bench import bench_fully
-    found = bench_fully(folder, photo, threads, wasm=wasm)
+    with progress_bar() as progress:
+        found = bench_fully(folder, photo, threads, wasm=wasm, progress=progress)
     if json_summary:
         say(json.dumps(asdict(found)))
         return
@@ -116,7 +128,18 @@ def evaluate_command(
     ] = PrecisionChoice.fp32,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Measure self- and cross-reenactment against standing still and against geometry alone."""
+    """Measure self- and cross-reenactment against standing still and against geometry alone.
+
+    Writes report.md, report.json and two contact sheets.
+
+    [bold]Examples[/bold]
+
+    vivant evaluate anna.mp4 ben.mp4 -o evaluation
+
+    VIVANT_DATA=data vivant evaluate                     its held-out clips
+
+    vivant evaluate clips/*.mp4 --precision int8 --bundle my-bundle
+    """
     with needing_extra("train"):
         from ..training.evaluate import evaluate, heldout_videos
     evaluate(bundle_folder, videos or heldout_videos(), output, size=size, frame_step=frame_step, precision=precision)

@@ -51,7 +51,16 @@ def export_command(
         ),
     ] = None,
 ) -> None:
-    """Export all graphs into a bundle."""
+    """Export all graphs into a bundle: portable fp32, and variants for WebGPU (fp16) and for processors (int8).
+
+    [bold]Examples[/bold]
+
+    vivant export my.safetensors -o my-bundle --precision fp16 --precision int8
+
+    vivant export my.safetensors -o for-gpus --target webgpu --size 256
+
+    vivant export my.safetensors -o mine --precision int8 --calibration me.jpg
+    """
     with needing_extra("export"):
         from ..export.bundle import export_bundle
         from ..export.options import ExportOptions
@@ -80,15 +89,25 @@ def verify_command(
     json_summary: JsonOption = False,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Prove that the bundle's graphs compute what torch computes, within the stated tolerances."""
+    """Prove that the bundle's graphs compute what torch computes, within the stated tolerances.
+
+    [bold]Examples[/bold]
+
+    vivant verify                                        the shipped bundle
+
+    vivant verify --bundle my-bundle --checkpoint student.safetensors
+
+    vivant verify anna.jpg ben.jpg --json                on your own photos
+    """
     with needing_extra("export"):
         from ..export.verify import verify_bundle, verify_precisions
         from ..models.released import STUDENT
     student = checkpoint or STUDENT
     if not student.is_file():
         raise VivantError(f"{student} does not exist.")
-    differences = verify_bundle(bundle_folder, student, photos or ())
-    losses = verify_precisions(bundle_folder, student, photos or ())
+    with progress_bar() as progress:
+        differences = verify_bundle(bundle_folder, student, photos or (), progress)
+        losses = verify_precisions(bundle_folder, student, photos or (), progress=progress)
     if json_summary:
         say(json.dumps([asdict(item) | {"passed": item.passed} for item in (*differences, *losses)]))
     else:
@@ -111,13 +130,22 @@ def placement_command(
     json_summary: JsonOption = False,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Show which nodes of the graphs leave the GPU when a browser runs them on WebGPU, why, and what would not."""
+    """Show which nodes of the graphs leave the GPU when a browser runs them on WebGPU, why, and what would not.
+
+    [bold]Examples[/bold]
+
+    vivant placement --bundle my-bundle                  asks Chromium
+
+    vivant placement --bundle my-bundle --no-browser     by the rules alone
+
+    vivant placement --size 512 --json
+    """
     with needing_extra("export"):
         from ..export.browser import Browser
         from ..export.placement import place_bundle
         from ..export.rules import check_rules
-    with Browser() if browser else nullcontext() as opened:
-        placed = place_bundle(bundle_folder, opened, size)
+    with Browser() if browser else nullcontext() as opened, progress_bar() as progress:
+        placed = place_bundle(bundle_folder, opened, size, progress)
         wrong = check_rules(opened) if check and opened is not None else []
     if json_summary:
         say(json.dumps([asdict(one) | {"failed": one.failed} for one in placed]))

@@ -15,7 +15,7 @@ from ..runtime.inspection import INTACT, Inspection, files_of, inspect_file
 from ..runtime.marks import MARKS
 from ..runtime.session import Bundle
 from ..runtime.watermark import WatermarkReader
-from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, note, out, say
+from .console import DEFAULT_BUNDLE, BundleOption, JsonOption, note, out, progress_bar, say
 
 UNREADABLE, ABSENT, BROKEN, STRIPPED = 2, 3, 4, 5
 STYLES: Final = {"trusted": "bold green", "valid": "green", "self-signed": "green", "broken": "bold red"}
@@ -46,7 +46,12 @@ def inspect_command(
     reports: list[Inspection] = []
     reader = WatermarkReader(Bundle(bundle_folder)) if watermark else None
     for path in files:
-        found = [inspect_file(file, trust, reader) for file in files_of(path)]
+        found: list[Inspection] = []
+        with progress_bar() as progress:
+            files = list(files_of(path))
+            for file in files:
+                progress("inspecting", len(found), len(files))
+                found.append(inspect_file(file, trust, reader))
         if json_summary:
             for report in found:
                 say(json.dumps(asdict(report) | {"intact": report.state in INTACT}, ensure_ascii=False))

@@ -23,7 +23,14 @@ COLUMNS: Final = 44
 
 @app.command("list")
 def list_command(json_summary: JsonOption = False, bundle_folder: BundleOption = DEFAULT_BUNDLE) -> None:
-    """List the preset motions."""
+    """List the preset motions.
+
+    [bold]Examples[/bold]
+
+    vivant motion list
+
+    vivant motion list --json
+    """
     bundle = Bundle(bundle_folder)
     tracks = {name: MotionTrack.load(bundle.preset(name)) for name in bundle.manifest.presets}
     if json_summary:
@@ -46,7 +53,16 @@ def extract_command(
     threads: ThreadsOption = None,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Extract a video's motion into a track that holds no picture of anyone."""
+    """Extract a video's motion into a track that holds no picture of anyone.
+
+    [bold]Examples[/bold]
+
+    vivant motion extract me.mp4 -o me.safetensors
+
+    vivant motion extract me.mp4 -o me.safetensors --neutral auto
+
+    vivant animate anna.jpg --motion me.safetensors
+    """
     if output.suffix != ".safetensors":
         raise OutputError(f"{output} must end in .safetensors.")
     check_writable(output)
@@ -64,7 +80,14 @@ def show_command(
     json_summary: JsonOption = False,
     bundle_folder: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
-    """Show what a track holds, with a curve of each kind of motion."""
+    """Show what a track holds, with a curve of each kind of motion.
+
+    [bold]Examples[/bold]
+
+    vivant motion show talk
+
+    vivant motion show me.safetensors --json
+    """
     path = Path(track_path)
     if path.suffix != ".safetensors":
         bundle = Bundle(bundle_folder)

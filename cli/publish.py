@@ -23,7 +23,16 @@ def report_command(
     ] = None,
     web: Annotated[bool, typer.Option(help="Also time WebAssembly (Node.js) and ask Chromium for placement.")] = True,
 ) -> None:
-    """Write what a bundle is, costs and loses at each precision: one HTML page, and Markdown for the model card."""
+    """Write what a bundle is, costs and loses at each precision: one HTML page, and Markdown for the model card.
+
+    [bold]Examples[/bold]
+
+    vivant report                                        of the shipped bundle
+
+    vivant report my-bundle -o my-report --photo anna.jpg
+
+    vivant report my-bundle --no-web                     no Node.js, no Chromium
+    """
     with needing_extra("export"):
         from ..export.report import write_report
     try:
@@ -47,7 +56,16 @@ def push_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, and only list the files.")] = False,
     json_summary: JsonOption = False,
 ) -> None:
-    """Upload a bundle with its card, and the demo if wanted, to the Hugging Face Hub."""
+    """Upload a bundle with its card, and the demo if wanted, to the Hugging Face Hub.
+
+    [bold]Examples[/bold]
+
+    vivant push me/my-student --bundle my-bundle --card card.md --dry-run
+
+    vivant push me/my-student --bundle my-bundle --report my-report --public
+
+    vivant push me/my-student --space space/             the demo goes along
+    """
     with needing_extra("export"):
         from ..export.push import CARD, check_name, model_uploads, push, space_uploads
     check_name(repository)

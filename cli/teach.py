@@ -36,7 +36,16 @@ def train_teacher_command(
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 0,
     seed: Annotated[int, typer.Option(help="Of weights and episodes.")] = 0,
 ) -> None:
-    """Meta-learn a teacher. Ctrl-C ends the run with a checkpoint; the same command goes on."""
+    """Meta-learn a teacher. Ctrl-C ends the run with a checkpoint; the same command goes on.
+
+    [bold]Examples[/bold]
+
+    vivant train teacher --cache arrays -o runs/teacher
+
+    vivant train teacher --cache arrays -o runs/try --steps 20 --batch 2
+
+    vivant train teacher --cache arrays -o runs/paper --name paper --workers 12
+    """
     with needing_extra("train"):
         from ..models.released import STUDENT
         from ..training.checkpoint import CheckpointError

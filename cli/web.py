@@ -40,7 +40,14 @@ def web_command(
     site: Annotated[Path, typer.Option(help="The built site.", show_default="webapp/dist")] = SITE,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Serve the web app on this machine."""
+    """Serve the web app on this machine.
+
+    [bold]Examples[/bold]
+
+    vivant web --open
+
+    vivant web --port 0 --site webapp/dist               on any free port
+    """
     server = site_server(site, host, port)
     for number in (signal.SIGINT, signal.SIGTERM):  # the usual way to end a server is no failure
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -106,11 +106,7 @@ def _export(
         progress((done, total), desc=stage.capitalize())
 
     export_bundle(None, folder, options=options, progress=show)
-    progress((0, 2), desc="Verifying against torch")
-    rows = verify_bundle(folder)
-    progress((1, 2), desc="Comparing pictures")
-    losses = verify_precisions(folder)
-    return rows, losses
+    return verify_bundle(folder, progress=show), verify_precisions(folder, progress=show)
 
 
 def report_of(rows: Sequence["Difference"], losses: Sequence["PrecisionLoss"], timings: Sequence[Timing]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import onnx
 
+from ..runtime.driver import Progress, no_progress
 from ..runtime.session import Bundle
 from .cost import Cost, measure_cost, render_sizes
 from .frames import make_frames
@@ -43,9 +45,16 @@ class FullBench:
 
 
 def bench_fully(
-    folder: Path, photo: Path, threads: Sequence[int] = (1, 2), sizes: Sequence[int] = (256, 512), wasm: bool = True
+    folder: Path,
+    photo: Path,
+    threads: Sequence[int] = (1, 2),
+    sizes: Sequence[int] = (256, 512),
+    wasm: bool = True,
+    progress: Progress = no_progress,
 ) -> FullBench:
     """Times every `render` of a bundle, own and variants, natively and in WebAssembly, beside reference U-Nets.
+
+    `progress` is told of every group of timings.
 
     Raises:
         BundleError: the bundle is damaged. FaceError, PictureError: the photo cannot serve.
@@ -56,17 +65,32 @@ def bench_fully(
     entries = {"render": {"precision": "fp32", **manifest["graphs"]["render"]}}
     entries |= {f"render {v['target']}-{v['precision']}": v for v in manifest.get("variants", [])}
     contents = {name: read_entry(bundle, entry) for name, entry in entries.items()}
-    peaks = {count: measure_peak(count) for count in threads}
+    step = _steps(progress, 2 + len(sizes) * (len(contents) + (len(threads) if wasm else 0)))
+    peaks = {n: measure_peak(n) for n in threads}
+    step()
     rows = []
     for size in sizes:
         feeds = make_frames(bundle, [photo], size, 1)[0].feeds
         jobs = {name: (content, feeds) for name, content in contents.items()}
-        in_wasm = {count: time_in_wasm(jobs, count) for count in threads} if wasm else {}
+        in_wasm: dict[int, dict[str, WasmTiming]] = {}
+        for n in threads if wasm else ():
+            in_wasm[n] = time_in_wasm(jobs, n)
+            step()
         for name, content in contents.items():
             cost = measure_cost(onnx.load_model_from_string(content), render_sizes(size))
-            native = {count: time_session(content, feeds, count) for count in threads}
+            native = {n: time_session(content, feeds, n) for n in threads}
             own = name == "render" and entries[name]["precision"] == "fp32"
             lines = {n: measure_roofline(content, feeds, cost, n, peaks[n]) for n in threads} if own else {}
-            told = {count: timings[name] for count, timings in in_wasm.items()}
+            told = {n: timings[name] for n, timings in in_wasm.items()}
             rows.append(RenderTime(name, entries[name]["precision"], size, cost, native, told, lines))
-    return FullBench(tuple(rows), tuple(r for count in threads for r in time_references(count)))
+            step()
+    references = tuple(r for n in threads for r in time_references(n))
+    step()
+    return FullBench(tuple(rows), references)
+
+
+def _steps(progress: Progress, total: int) -> Callable[[], None]:
+    """Tells of one step more with each call."""
+    done = count(1)
+    progress("timing", 0, total)
+    return lambda: progress("timing", next(done), total)

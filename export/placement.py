@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import onnx
 
+from ..runtime.driver import Progress, no_progress
 from ..runtime.session import Bundle
 from .browser import Browser, Placement
 from .cost import render_sizes
@@ -45,22 +46,28 @@ class Placed:
 Hosts = Literal["webgpu", "wasm", "all"]
 
 
-def place_bundle(folder: Path, browser: Browser | None, size: int | None = None) -> list[Placed]:
+def place_bundle(
+    folder: Path, browser: Browser | None, size: int | None = None, progress: Progress = no_progress
+) -> list[Placed]:
     """Looks at every graph and variant of a bundle.
 
     Args:
         browser: asked where nodes really go; None trusts the rules.
         size: fixes the rendered square's side, as a host does with `freeDimensionOverrides`; None leaves it open.
+        progress: told of every graph.
 
     Raises:
         BundleError: the bundle is damaged. BrowserError: onnxruntime-web cannot load a graph.
     """
     bundle = Bundle(folder)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    return [
-        _place(name, entry["file"], read_entry(bundle, entry), wanted, browser, size)
-        for name, entry, wanted in _entries(manifest)
-    ]
+    placed: list[Placed] = []
+    entries = _entries(manifest)
+    for name, entry, wanted in entries:
+        progress("placing", len(placed), len(entries))
+        placed.append(_place(name, entry["file"], read_entry(bundle, entry), wanted, browser, size))
+    progress("placing", len(placed), len(entries))
+    return placed
 
 
 def _entries(manifest: dict[str, Any]) -> list[tuple[str, dict[str, Any], bool]]:

@@ -23,6 +23,7 @@ from ..models.motion import Motion, Retarget
 from ..models.released import STUDENT, WATERMARK
 from ..models.student import Student, load_student
 from ..models.watermark import load_watermark
+from ..runtime.driver import Progress, no_progress
 from ..runtime.errors import VivantError
 from ..runtime.faces import find_faces
 from ..runtime.images import load_photo
@@ -39,6 +40,7 @@ from .watermark_graphs import DecodeGraph, EmbedGraph, ReadGraph
 
 SAMPLES = Path(__file__).resolve().parents[1] / "models" / "samples"
 FRAMES = 2  # frames of each preset that are compared
+COMPARED = ((256, 1), (512, 2))  # sizes, and how many photos of the person
 RANDOM_SEEDS = (0, 1)
 LOSS_FRAMES = 6  # of each photo on which precisions are compared
 
@@ -83,8 +85,8 @@ class PrecisionLoss:
 class _Comparison:
     """Runs a graph in both hosts on the same inputs and remembers the largest difference."""
 
-    def __init__(self, bundle: Bundle, modules: Mapping[str, nn.Module]) -> None:
-        self.bundle, self.modules = bundle, modules
+    def __init__(self, bundle: Bundle, modules: Mapping[str, nn.Module], on_frame: Callable[[int], None]) -> None:
+        self.bundle, self.modules, self.on_frame = bundle, modules, on_frame
         self.largest = dict.fromkeys([*modules, "end to end"], 0.0)
         self.runs = dict.fromkeys(self.largest, 0)
 
@@ -99,6 +101,11 @@ class _Comparison:
         self.runs[name] += 1
         return got
 
+    def end_to_end(self, frame: np.ndarray, expected: np.ndarray) -> None:
+        self.record("end to end", frame, expected)
+        self.runs["end to end"] += 1
+        self.on_frame(self.runs["end to end"])
+
     def record(self, name: str, got: np.ndarray, expected: np.ndarray) -> None:
         difference = np.abs(got.astype(np.float64) - expected.astype(np.float64))
         self.largest[name] = max(self.largest[name], float(difference.max()))
@@ -108,7 +115,7 @@ def verify_bundle(
     folder: Path,
     checkpoint: Path = STUDENT,
     photos: Sequence[Path] = (),
-    on_photo: Callable[[str], None] = lambda _: None,
+    progress: Progress = no_progress,
     seeds: Sequence[int] = RANDOM_SEEDS,
 ) -> list[Difference]:
     """Compare every graph that has a torch original.
@@ -116,7 +123,7 @@ def verify_bundle(
     Args:
         folder: the bundle. checkpoint: the student it was exported from.
         photos: pictures with a face; the shipped samples by default. seeds: of random movements of the landmarks.
-        on_photo: told the name of each photo before it is used.
+        progress: told of every frame.
 
     Returns:
         one `Difference` per graph, and one for whole frames in grey levels ("end to end": torch alone against ONNX
@@ -142,9 +149,10 @@ def verify_bundle(
         "watermark_read": ReadGraph(watermark),
         "watermark_decode": DecodeGraph(watermark),
     }
-    compare = _Comparison(bundle, modules)
-    for path in photos or sorted(SAMPLES.glob("*.jpg")):
-        on_photo(path.name)
+    paths = photos or sorted(SAMPLES.glob("*.jpg"))
+    frames = len(paths) * len(COMPARED) * (FRAMES * len(bundle.manifest.presets) + len(seeds))
+    compare = _Comparison(bundle, modules, lambda done: progress("comparing with torch", done, frames))
+    for path in paths:
         photo = load_photo(path).pixels
         _compare_photo(bundle, compare, photo, seeds)
         for seed in seeds:
@@ -156,9 +164,13 @@ def verify_bundle(
 
 
 def verify_precisions(
-    folder: Path, checkpoint: Path = STUDENT, photos: Sequence[Path] = (), size: int = 256
+    folder: Path,
+    checkpoint: Path = STUDENT,
+    photos: Sequence[Path] = (),
+    size: int = 256,
+    progress: Progress = no_progress,
 ) -> list[PrecisionLoss]:
-    """Frames of the bundle's own `render` and of every variant, against torch in float32.
+    """Frames of the bundle's own `render` and of every variant, against torch in float32; `progress` is told of each.
 
     All run on ONNX Runtime's CPU provider, half precision by `emulate_half`; what a GPU's own arithmetic adds is not in
     the figures.
@@ -170,12 +182,15 @@ def verify_precisions(
     frames = make_frames(bundle, photos, size, LOSS_FRAMES)
     reference = _render_in_torch(_student_of(bundle, checkpoint), frames)
     losses = []
-    for name, entry in _entries(folder).items():
+    entries = _entries(folder)
+    for name, entry in entries.items():
+        progress("comparing pictures", len(losses), len(entries))
         precision, content = entry["precision"], read_entry(bundle, entry)
         if precision == "fp16":
             content = emulate_half(onnx.load_model_from_string(content)).SerializeToString()
         loss = measure_loss(render_all(content, frames), reference, frames)
         losses.append(PrecisionLoss(name, precision, entry["bytes"], loss, ACCEPTED_LOSS[precision]))
+    progress("comparing pictures", len(losses), len(entries))
     return losses
 
 
@@ -206,7 +221,7 @@ def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray, seed
     other = {"image": np.ascontiguousarray(photo[:, ::-1]), "landmarks": face.landmarks * mirror[0] + mirror[1]}
     region = compare("head", {"landmarks": face.landmarks})["region"]
     matte = bundle.graph("matte")({"image": photo, "region": region})["matte"]
-    for size, photos in ((256, 1), (512, 2)):
+    for size, photos in COMPARED:
         feeds = {"image": photo, "landmarks": face.landmarks, "region": region, "matte": matte}
         feeds["size"] = np.array(size, np.int64)
         encoded = compare("encode", feeds)
@@ -224,8 +239,7 @@ def _compare_photo(bundle: Bundle, compare: _Comparison, photo: np.ndarray, seed
             frame = compare("render", {**inputs, "target": target})["frame"]
             with torch.no_grad():
                 alone = compare.modules["render"](*reference, torch.from_numpy(target)).numpy()
-            compare.record("end to end", frame, alone)
-            compare.runs["end to end"] += 1
+            compare.end_to_end(frame, alone)
         side = round(float(region[2]))
         backdrop = np.random.default_rng(size).integers(0, 256, (side, side, 3), np.uint8)
         compare("paste", {"frame": frame, "backdrop": backdrop})

@@ -1,5 +1,6 @@
 """What onnxruntime-web really does in Chromium: where nodes go, and that convolutions come out right."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -153,13 +154,17 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
         Browser(runtime=tmp_path, chromium=tmp_path / "chromium")
 
 
-def test_the_command_fails_if_the_render_meant_for_webgpu_leaves_it(vivant: Command) -> None:
+def test_the_command_fails_if_the_render_meant_for_webgpu_leaves_it(vivant: Command, standin_folder: Path) -> None:
     """By the rules alone: the stand-in's `render` computes shapes."""
+    ran = vivant("placement", "--no-browser", "--bundle", standin_folder)
+    assert ran.code == 1
+    assert "do not stay there: render.onnx" in ran.err
+    assert "Instead:" in ran.out
+
+
+def test_the_command_tells_of_every_graph_and_passes_the_shipped_bundle(vivant: Command) -> None:
     ran = vivant("placement", "--no-browser", "--bundle", BUNDLED)
-    if "do not stay there" in ran.err:
-        assert ran.code == 1
-        assert "render.onnx" in ran.err
-        assert "Instead:" in ran.out
-    else:  # a bundle that lists a render for WebGPU
-        assert ran.code == 0
-        assert "render.webgpu-fp32.onnx" in ran.out
+    assert ran.code == 0
+    graphs = json.loads((BUNDLED / "manifest.json").read_text())["graphs"]
+    for file in (*(entry["file"] for entry in graphs.values()), "render.webgpu-fp32.onnx"):
+        assert f" {file} " in ran.out

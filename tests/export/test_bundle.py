@@ -71,7 +71,10 @@ def test_graphs_are_plain_onnx() -> None:
 
 
 def test_shipped_bundle_equals_torch() -> None:
-    differences = verify_bundle(BUNDLED)
+    told: list[tuple[int, int]] = []
+    differences = verify_bundle(BUNDLED, progress=lambda _, done, total: told.append((done, total)))
+    frames = next(d.runs for d in differences if d.graph == "end to end")
+    assert told == [(done, frames) for done in range(1, frames + 1)]
     marks = {"watermark_embed", "watermark_read", "watermark_decode"}
     student = {"head", "motion", "retarget", "encode", "refer", "render", "paste", "end to end"}
     assert {d.graph for d in differences} == student | marks

@@ -7,7 +7,7 @@ from shutil import which
 import numpy as np
 import onnx
 import pytest
-from conftest import SAMPLES
+from conftest import SAMPLES, Command
 from vivant.export.browser import RUNTIME
 from vivant.export.cost import measure_cost, render_sizes
 from vivant.export.frames import make_frames
@@ -68,6 +68,22 @@ def test_convolutions_come_near_to_what_the_machine_can_do(shipped: Bundle, rend
     while len(shares) < TRIES and max(shares, default=0) < 0.6:
         shares.append(measure_roofline(renders["fp32"], feeds, cost, threads=1).share)
     assert max(shares) >= 0.6, shares
+
+
+@pytest.mark.slow
+def test_bench_relates_every_render_to_the_machine(vivant: Command) -> None:
+    ran = vivant("bench", "--full", "--no-wasm", "--threads", 1, "--json")
+    assert ran.code == 0
+    found = json.loads(ran.out)
+    rows = {(row["name"], row["size"]): row for row in found["renders"]}
+    assert set(rows) == {
+        (name, size) for name in ("render", "render webgpu-fp32", "render wasm-int8") for size in (256, 512)
+    }
+    assert all(row["native"]["1"] > 0 and row["cost"]["macs"] > 0 and row["wasm"] == {} for row in rows.values())
+    line = rows["render", 256]["roofline"]["1"]
+    assert 0 < line["reached"] < line["peak"] and 0 < line["convolution_share"] < 1
+    assert {"Conv", "GridSample"} <= {operator["operator"] for operator in line["operators"]}
+    assert [one["threads"] for one in found["references"]] == [1] * len(found["references"]) != []
 
 
 @pytest.mark.slow
