@@ -48,9 +48,9 @@ def inspect_command(
     for path in files:
         found: list[Inspection] = []
         with progress_bar() as progress:
-            files = list(files_of(path))
-            for file in files:
-                progress("inspecting", len(found), len(files))
+            here = list(files_of(path))
+            for file in here:
+                progress("inspecting", len(found), len(here))
                 found.append(inspect_file(file, trust, reader))
         if json_summary:
             for report in found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -14,7 +13,7 @@ from ..runtime.driver import Progress, no_progress
 from ..runtime.session import Bundle
 from .cost import Cost, measure_cost, render_sizes
 from .frames import make_frames
-from .integrity import read_entry
+from .integrity import read_entry, render_entries
 from .roofline import ReferenceTime, Roofline, measure_peak, measure_roofline, time_references, time_session
 from .wasm import WasmTiming, time_in_wasm
 
@@ -61,9 +60,7 @@ def bench_fully(
         BrowserError: `wasm` is wanted, and Node.js or onnxruntime-web is missing.
     """
     bundle = Bundle(folder, threads=1)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    entries = {"render": {"precision": "fp32", **manifest["graphs"]["render"]}}
-    entries |= {f"render {v['target']}-{v['precision']}": v for v in manifest.get("variants", [])}
+    entries = render_entries(folder)
     contents = {name: read_entry(bundle, entry) for name, entry in entries.items()}
     step = _steps(progress, 2 + len(sizes) * (len(contents) + (len(threads) if wasm else 0)))
     peaks = {n: measure_peak(n) for n in threads}

@@ -70,6 +70,13 @@ def read_entry(bundle: Bundle, entry: Mapping[str, Any]) -> bytes:
     return content
 
 
+def render_entries(folder: Path) -> dict[str, dict[str, Any]]:
+    """Entries of every `render` of a checked manifest, the own one first, by name: `render`, `render wasm-int8`, …"""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    variants = {f"{v['graph']} {v['target']}-{v['precision']}": v for v in manifest.get("variants", [])}
+    return {"render": {"precision": "fp32", **manifest["graphs"]["render"]}} | variants
+
+
 def _check_graph(entry: Mapping[str, Any], content: bytes) -> None:
     file = entry.get("file")
     try:

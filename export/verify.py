@@ -6,11 +6,9 @@ A `render` in half or eight bits cannot equal torch: of those, what a viewer los
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -33,7 +31,7 @@ from ..runtime.tracks import MotionTrack
 from .frames import Frame, make_frames
 from .graphs import ENCODED_NAMES, EncodeGraph, PasteGraph, ReferGraph, RenderGraph
 from .half import emulate_half
-from .integrity import check_bundle, read_entry
+from .integrity import check_bundle, read_entry, render_entries
 from .quality import Loss, measure_loss, render_all
 from .signatures import ACCEPTED_LOSS, TOLERANCES
 from .watermark_graphs import DecodeGraph, EmbedGraph, ReadGraph
@@ -158,7 +156,7 @@ def verify_bundle(
         for seed in seeds:
             _compare_watermark(compare, photo, seed)
     tolerances = TOLERANCES | {"end to end": 1.0}
-    exact = _entries(folder)["render"]["precision"] == "fp32"
+    exact = render_entries(folder)["render"]["precision"] == "fp32"
     names = [name for name in compare.largest if exact or name not in ("render", "end to end")]
     return [Difference(name, compare.runs[name], compare.largest[name], tolerances[name]) for name in names]
 
@@ -182,7 +180,7 @@ def verify_precisions(
     frames = make_frames(bundle, photos, size, LOSS_FRAMES)
     reference = _render_in_torch(_student_of(bundle, checkpoint), frames)
     losses = []
-    entries = _entries(folder)
+    entries = render_entries(folder)
     for name, entry in entries.items():
         progress("comparing pictures", len(losses), len(entries))
         precision, content = entry["precision"], read_entry(bundle, entry)
@@ -192,13 +190,6 @@ def verify_precisions(
         losses.append(PrecisionLoss(name, precision, entry["bytes"], loss, ACCEPTED_LOSS[precision]))
     progress("comparing pictures", len(losses), len(entries))
     return losses
-
-
-def _entries(folder: Path) -> dict[str, dict[str, Any]]:
-    """The manifest's entries of all `render`s by name."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    variants = {f"{v['graph']} {v['target']}-{v['precision']}": v for v in manifest.get("variants", [])}
-    return {"render": {"precision": "fp32", **manifest["graphs"]["render"]}} | variants
 
 
 def _student_of(bundle: Bundle, checkpoint: Path) -> Student:

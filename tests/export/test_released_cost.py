@@ -11,7 +11,7 @@ from conftest import SAMPLES, Command
 from vivant.export.browser import RUNTIME
 from vivant.export.cost import measure_cost, render_sizes
 from vivant.export.frames import make_frames
-from vivant.export.integrity import read_entry
+from vivant.export.integrity import read_entry, render_entries
 from vivant.export.roofline import measure_roofline
 from vivant.export.wasm import time_in_wasm
 from vivant.runtime.session import BUNDLED, Bundle
@@ -35,9 +35,8 @@ def shipped() -> Bundle:
 @pytest.fixture(scope="module")
 def renders(shipped: Bundle) -> dict[str, bytes]:
     """`render` by precision, for processors."""
-    manifest = json.loads((BUNDLED / "manifest.json").read_text())
-    int8 = next(variant for variant in manifest["variants"] if variant["precision"] == "int8")
-    return {name: read_entry(shipped, e) for name, e in (("fp32", manifest["graphs"]["render"]), ("int8", int8))}
+    entries = render_entries(BUNDLED)
+    return {p: read_entry(shipped, entries[name]) for p, name in (("fp32", "render"), ("int8", "render wasm-int8"))}
 
 
 @pytest.mark.parametrize(("size", "limit"), [(256, 1.0e9), (512, 1.6e9)])
